@@ -1,0 +1,50 @@
+# Each verb makes its own environment first. Needs: git, make, Python >= 3.11 with venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+RUN = .venv/run
+TEST = .venv/test
+PIP = -m pip --disable-pip-version-check --quiet
+PART ?= log
+
+.PHONY: demo test test-all check fix bench docs lock clean
+
+demo: $(RUN)/ready  ## set up, then run the main job in a small clinic
+	$(RUN)/bin/phitrail demo $(ARGS)
+
+test: $(TEST)/ready  ## set up, then pass the tests (under 10 minutes on two cores)
+	$(TEST)/bin/python -m pytest -m "not long" $(ARGS)
+
+test-all: $(TEST)/ready  ## the same, with long faults and other people's verifiers
+	PHITRAIL_LONG=1 $(TEST)/bin/python -m pytest $(ARGS)
+
+check: $(TEST)/ready  ## ruff, mypy strict, import contracts
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+	$(TEST)/bin/mypy
+	$(TEST)/bin/lint-imports
+
+fix: $(TEST)/ready
+	$(TEST)/bin/ruff check --fix .
+	$(TEST)/bin/ruff format .
+
+bench: $(TEST)/ready  ## medians and ratios in one run: make bench PART=log
+	$(TEST)/bin/python -m bench.$(PART) $(ARGS)
+
+lock: $(TEST)/ready  ## recompile requirements/*.txt (hashes, no index address)
+	sh scripts/lock.sh
+
+clean:
+	rm -rf .venv
+
+# The project is installed without dependencies and without build isolation: all that it
+# needs, the build backend too, comes from the compiled files.
+$(RUN)/ready: requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv $(RUN)
+	$(RUN)/bin/python $(PIP) install --require-hashes -r requirements/run.txt
+	$(RUN)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(TEST)/ready: requirements/test.txt pyproject.toml
+	$(PYTHON) -m venv $(TEST)
+	$(TEST)/bin/python $(PIP) install --require-hashes -r requirements/test.txt
+	$(TEST)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
+	touch $@

@@ -1,0 +1,1 @@
+"""The audit and evidence system for clinical AI; start at `phitrail.sdk`."""
