@@ -1,24 +1,26 @@
 """Leaf and node hashes agree with RFC 6962 and keep leaves and nodes apart."""
 
 import pytest
+from tests.vectors.tlog_vectors import load_group
 
 from phitrail.errors import IntegrityError
 from phitrail.tlog.hashing import EMPTY_ROOT, HASH_BYTES, Hash, hash_leaf, hash_node
 
 
-def test_empty_leaf_matches_the_certificate_transparency_vector() -> None:
-    """The value is the one that every CT log serves for an empty entry."""
-    expected = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+def test_hashes_match_the_vectors_of_certificate_transparency() -> None:
+    """These values every CT log serves; another one would make us an island."""
+    known = load_group("rfc6962_hashing")
 
-    assert expected == hash_leaf(b"").hex()
-
-
-def test_empty_root_is_the_hash_of_nothing() -> None:
-    """A new log must show the root that every witness knows for size 0."""
-    expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-    assert expected == EMPTY_ROOT.hex()
+    assert known["empty_root"] == EMPTY_ROOT.hex()
+    assert known["leaf_hash_of_empty"] == hash_leaf(b"").hex()
+    assert known["leaf_hash_of_ascii_L123456"] == hash_leaf(b"L123456").hex()
     assert len(EMPTY_ROOT) == HASH_BYTES
+
+
+def test_the_unchecked_node_vector_is_refused_for_its_short_children() -> None:
+    """RFC 6962 code hashes children of any length; ours are always 32 bytes."""
+    with pytest.raises(IntegrityError):
+        hash_node(Hash(b"N123"), Hash(b"N456"))
 
 
 def test_a_node_is_never_the_leaf_of_its_children() -> None:

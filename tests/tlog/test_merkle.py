@@ -2,8 +2,10 @@
 
 import pymerkle
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.tlog.trees import FEW, MANY, number_entries
+from tests.vectors.tlog_vectors import load_group
 
 from phitrail.errors import IntegrityError
 from phitrail.tlog.hashing import EMPTY_ROOT, Hash, hash_leaf
@@ -12,6 +14,32 @@ from phitrail.tlog.merkle import RightEdge, root_of_edge, tree_root
 ENTRIES = st.lists(st.binary(max_size=8), max_size=80)
 
 
+def test_the_tree_of_eight_has_the_roots_of_certificate_transparency() -> None:
+    """These roots stand in the tests of every CT implementation."""
+    known = load_group("rfc6962_tree8")
+    leaves = [hash_leaf(bytes.fromhex(entry)) for entry in known["leaf_inputs"]]
+
+    roots = [tree_root(leaves[:size]).hex() for size in range(9)]
+
+    assert known["roots_by_size_0_to_8"] == roots
+
+
+def test_a_log_of_seventy_thousand_has_the_known_roots() -> None:
+    """Sizes around the powers of 256 are where tiled logs go wrong."""
+    known = load_group("own_log70000")["roots"]
+    leaves = [hash_leaf(entry) for entry in number_entries(70_000)]
+    edge = RightEdge()
+
+    roots = {}
+    for size in map(int, known):
+        edge.extend(leaves[edge.size : size])
+        roots[str(size)] = edge.root().hex()
+
+    assert known == roots
+    assert known["70000"] == tree_root(leaves).hex()
+
+
+@MANY
 @given(ENTRIES)
 def test_appending_one_by_one_gives_the_root_of_the_definition(
     entries: list[bytes],
@@ -28,7 +56,7 @@ def test_appending_one_by_one_gives_the_root_of_the_definition(
         assert edge.root() == tree_root(leaves[:count])
 
 
-@settings(max_examples=25)
+@FEW
 @given(ENTRIES)
 def test_roots_equal_those_of_pymerkle(entries: list[bytes]) -> None:
     """Another implementation must agree on every size, or one of us is wrong."""
@@ -41,6 +69,7 @@ def test_roots_equal_those_of_pymerkle(entries: list[bytes]) -> None:
         assert oracle.get_root() == edge.root()
 
 
+@MANY
 @given(ENTRIES, ENTRIES)
 def test_extending_in_two_steps_equals_extending_in_one(
     first: list[bytes], second: list[bytes]
@@ -56,6 +85,7 @@ def test_extending_in_two_steps_equals_extending_in_one(
     assert whole.size == stepwise.size == len(leaves)
 
 
+@MANY
 @given(ENTRIES, st.binary(max_size=4))
 def test_a_stored_edge_grows_as_if_never_stored(
     entries: list[bytes], following: bytes

@@ -73,10 +73,6 @@ class VerifierKey:
     @classmethod
     def derive(cls, name: str, kind: int, public_key: bytes) -> Self:
         """Name a public key, with the id that follows from both."""
-        if not _is_key_name(name):
-            raise InputError.for_field(
-                "key name", "must have no space, plus or control"
-            )
         return cls(name, compute_key_id(name, kind, public_key), kind, public_key)
 
     def __str__(self) -> str:
@@ -159,8 +155,7 @@ def parse_note(data: bytes) -> SignedNote:
         whole = data.decode("utf-8")
     except UnicodeDecodeError:
         raise IntegrityError("note: must be UTF-8") from None
-    if not is_note_text(whole):
-        raise IntegrityError("note: must hold no control character but LF")
+    _require_note_text(whole)
 
     # 2. Text and signatures, apart at the last empty line.
     text, gap, tail = whole.rpartition("\n\n")
@@ -184,8 +179,7 @@ def print_note(note: SignedNote) -> bytes:
     """
     lines = "".join(map(print_signature, note.signatures))
     whole = f"{note.text}\n{lines}"
-    if not is_note_text(whole):
-        raise IntegrityError("note: must hold no control character but LF")
+    _require_note_text(whole)
     data = whole.encode()
     if parse_note(data) != note:
         raise IntegrityError("note: does not read back as it was")
@@ -233,8 +227,7 @@ def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
         IntegrityError: the text cannot stand in a note, there are no signers, or a
             signer's private key is not that of its public key.
     """
-    if not is_note_text(text):
-        raise IntegrityError("note: must hold no control character but LF")
+    _require_note_text(text)
     vkeys = [signer.vkey for signer in signers]
     signatures = tuple(
         Signature(vkey.name, vkey.key_id, signer.sign(text.encode()))
@@ -251,8 +244,10 @@ def cosign_note(text: str, signer: Signer, *, time_s: int) -> Signature:
 
     Raises:
         InputError: the time is negative or not below 2**63.
-        IntegrityError: the signer's private key is not that of its public key.
+        IntegrityError: the text cannot stand in a note, or the signer's private key
+            is not that of its public key.
     """
+    _require_note_text(text)
     if not 0 <= time_s < NUMBER_LIMIT:
         raise InputError.for_field("time_s", "must be from 0 up and below 2**63")
     vkey = signer.cosigner_vkey
@@ -282,6 +277,11 @@ def _require_key(name: str, kind: int, public_key: bytes) -> None:
         raise InputError.for_field("key name", "must have no space, plus or control")
     if not 0 <= kind <= 0xFF or not public_key:  # noqa: PLR2004 - the type is one byte
         raise InputError.for_field("key", "must be a type byte and a public key")
+
+
+def _require_note_text(text: str) -> None:
+    if not is_note_text(text):
+        raise IntegrityError("note: must hold no control character but LF")
 
 
 def _is_key_name(name: str) -> bool:
