@@ -179,7 +179,7 @@ class Clinic:
 
 
 def make_clinic(seed: int = 1, *, patients: int = 400) -> Clinic:
-    """Make the clinic of `seed`: about 160 staff and three encounters to two patients.
+    """Make the clinic of `seed`: about 140 staff and three encounters to two patients.
 
     Raises:
         ValueError: fewer than one patient is asked for.
