@@ -204,11 +204,7 @@ def check_identifier(text: str, field: str) -> None:
     Raises:
         InputError: names the field.
     """
-    if (
-        not isinstance(text, str)
-        or not 0 < len(text) <= MAX_IDENTIFIER_CHARS
-        or not text.isprintable()
-    ):
+    if not 0 < len(text) <= MAX_IDENTIFIER_CHARS or not text.isprintable():
         raise InputError.for_field(
             field,
             f"an identifier of 1 to {MAX_IDENTIFIER_CHARS} printable characters",

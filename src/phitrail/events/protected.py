@@ -9,7 +9,7 @@ from typing import Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 
-MASK = "‹protected›"
+MASK = "\u2039protected\u203a"
 
 
 class Protected(Generic[T]):

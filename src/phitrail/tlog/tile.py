@@ -123,11 +123,12 @@ def full_tile_root(data: bytes) -> Hash:
     return edge.root()
 
 
-def frame_entries(entries: Iterable[bytes]) -> bytes:
+def frame_entries(entries: Iterable[bytes], *, at_most: int = TILE_WIDTH) -> bytes:
     """Write entries as a bundle, each after its length.
 
     Raises:
-        InputError: an entry is longer than 65,535 bytes, or there are more than 256.
+        InputError: an entry is longer than 65,535 bytes, or there are more than
+            `at_most` (256 in a bundle).
     """
     parts: list[bytes] = []
     for entry in entries:
@@ -135,17 +136,20 @@ def frame_entries(entries: Iterable[bytes]) -> bytes:
             raise InputError.for_field("entry", "must have at most 65535 bytes")
         parts.append(len(entry).to_bytes(2, "big"))
         parts.append(entry)
-    if len(parts) > 2 * TILE_WIDTH:
-        raise InputError.for_field("entries", "must be at most 256 in a bundle")
+    if len(parts) > 2 * at_most:
+        raise InputError.for_field("entries", f"must be at most {at_most} in a bundle")
     return b"".join(parts)
 
 
-def split_bundle(data: bytes, width: int | None = None) -> list[bytes]:
+def split_bundle(
+    data: bytes, width: int | None = None, *, at_most: int = TILE_WIDTH
+) -> list[bytes]:
     """Cut a bundle into its entries.
 
     Args:
         data: the whole bundle.
         width: how many entries it must hold, where the caller knows it.
+        at_most: how many it may hold at all.
 
     Raises:
         IntegrityError: the last entry is cut short, or the number is wrong.
@@ -161,7 +165,7 @@ def split_bundle(data: bytes, width: int | None = None) -> list[bytes]:
         raise IntegrityError("a bundle ends within the length of an entry") from None
     if at != end:
         raise IntegrityError("a bundle ends within an entry")
-    if len(entries) > TILE_WIDTH or width not in (None, len(entries)):
+    if len(entries) > at_most or width not in (None, len(entries)):
         raise IntegrityError("a bundle has not as many entries as its width says")
     return entries
 

@@ -1,0 +1,14 @@
+"""The clock of the product; every other module takes `now` as an argument."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Return the present time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def monotonic_us() -> int:
+    """Return microseconds of a clock that never goes back."""
+    return time.monotonic_ns() // 1000

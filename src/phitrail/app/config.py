@@ -1,0 +1,205 @@
+"""tenant.yaml and policy.yaml: the tenant's own terms, and all numbers and defaults.
+
+Both are read once, strictly: an unknown key is refused, an error names file and key and
+never quotes a value. `tenant.yaml` says who we are and which terms we use; `policy.yaml`
+holds numbers. Code holds neither.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import yaml
+
+from phitrail.errors import ConfigError, InputError, StorageError
+from phitrail.events.codes import Action
+from phitrail.events.shapes import ModelName, TenantName, Term
+from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
+
+TENANT_FILE = "tenant.yaml"
+POLICY_FILE = "policy.yaml"
+
+StructT = TypeVar("StructT", bound=msgspec.Struct)
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_525)]
+
+
+class IdentitySystems(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The identifier systems of patients, records and users."""
+
+    patient: Term = "mrn"
+    record: Term = "ehr"
+    user: Term = "workforce"
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """tenant.yaml."""
+
+    tenant: TenantName
+    identity: IdentitySystems = IdentitySystems()
+    vocabulary: dict[str, tuple[ModelName, ...]] = {}
+    actions: dict[Term, Action] = {}
+
+    def terms(self) -> Vocabulary:
+        """Return the vocabulary of the tenant."""
+        return Vocabulary.from_lists(
+            {name: frozenset(terms) for name, terms in self.vocabulary.items()},
+            source=TENANT_FILE,
+        )
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """policy.yaml."""
+
+    publish_interval_s: Seconds = 1.0
+    unclosed_access_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_080)] = 60
+    retention_days_audit: Days = 2_192
+    retention_days_security: Days = 2_192
+    retention_days_quality: Days = 2_192
+
+
+STARTER_VOCABULARY: dict[str, tuple[str, ...]] = {
+    "roles": (
+        "physician",
+        "nurse",
+        "pharmacist",
+        "therapist",
+        "technician",
+        "registrar",
+        "researcher",
+        "privacy_officer",
+        "security_officer",
+        "administrator",
+        "service",
+    ),
+    "departments": (
+        "emergency",
+        "internal_medicine",
+        "cardiology",
+        "oncology",
+        "pediatrics",
+        "surgery",
+        "radiology",
+        "pharmacy",
+        "admissions",
+        "it",
+        "privacy_office",
+    ),
+    "use_cases": (
+        "chart_qa",
+        "summarization",
+        "coding",
+        "triage",
+        "patient_message",
+        "guideline_qa",
+    ),
+    "components": ("assistant", "gateway", "ehr", "batch"),
+    "facilities": ("main",),
+    "destinations": ("patient_portal", "external_provider", "payer"),
+    "tools": ("search", "fhir_read"),
+    "models": ("extractive-demo",),
+    "providers": ("local", "openai", "azure", "anthropic"),
+    "rollouts": ("stable", "canary"),
+    "phi_fields": (
+        "name",
+        "birth_date",
+        "address",
+        "phone",
+        "email",
+        "ssn",
+        "mrn",
+        "diagnosis",
+        "medication",
+        "allergy",
+        "lab_result",
+        "note_text",
+    ),
+    "reason_codes": ("policy_denied", "not_on_care_team", "timeout"),
+    "detectors": (),
+}
+assert set(STARTER_VOCABULARY) == set(FIELDS_OF_LIST)  # noqa: S101 - a table of this file
+
+
+def read_tenant(directory: Path) -> Tenant:
+    """Read tenant.yaml.
+
+    Raises:
+        ConfigError: missing, or names the key that is wrong.
+    """
+    tenant = _read(directory / TENANT_FILE, Tenant)
+    try:
+        tenant.terms()
+    except InputError as error:
+        raise ConfigError(f"{directory / TENANT_FILE}: {error}") from None
+    return tenant
+
+
+def read_policy(directory: Path) -> Policy:
+    """Read policy.yaml.
+
+    Raises:
+        ConfigError: missing, or names the key that is wrong.
+    """
+    return _read(directory / POLICY_FILE, Policy)
+
+
+def write_config(directory: Path, tenant: Tenant, policy: Policy) -> None:
+    """Write both files as `init` does.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    try:
+        (directory / TENANT_FILE).write_text(
+            "# Who we are and which terms we use. A term that is not listed is refused.\n"
+            + _yaml(tenant),
+            encoding="utf-8",
+        )
+        (directory / POLICY_FILE).write_text(
+            "# Numbers and defaults; docs/configuration.md explains each.\n"
+            + _yaml(policy),
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise StorageError(f"cannot write {directory}: {error.strerror}") from error
+
+
+def _yaml(struct: msgspec.Struct) -> str:
+    plain = msgspec.to_builtins(struct)
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def _read(place: Path, kind: type[StructT]) -> StructT:
+    try:
+        plain: Any = yaml.safe_load(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no {place}; run `phitrail init`, or point --trail at a trail"
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"cannot read {place}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark is not None else ""
+        raise ConfigError(f"{place}{line}: not YAML; correct it") from None
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{place}: must hold keys and values")
+    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in plain.items():
+        if key not in types:
+            raise ConfigError(
+                f"{place}: unknown key number {list(plain).index(key) + 1}; known: "
+                + ", ".join(types)
+            )
+        try:
+            msgspec.convert(value, types[key])
+        except msgspec.ValidationError:
+            raise ConfigError(
+                f"{place}: {key} does not fit its rule; see docs/configuration.md"
+            ) from None
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError:
+        raise ConfigError(f"{place}: a required key is missing") from None

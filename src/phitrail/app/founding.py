@@ -1,0 +1,125 @@
+"""`init`: a new trail, from nothing to its first checkpoint (ADR 0002).
+
+1. Refuse a directory that holds anything.
+2. Make keys, configuration, journal, identity map.
+3. Append the genesis of each log as leaf 0, in one transaction, and put its clear copy
+   where a verifier without keys finds it.
+4. Publish, so that there is a checkpoint to take outside from the first minute.
+5. Hand out the recovery key. It is not kept.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from phitrail.app import wiring
+from phitrail.app.config import STARTER_VOCABULARY, Policy, Tenant, write_config
+from phitrail.durable.files import DurableFiles
+from phitrail.errors import ConfigError, StorageError
+from phitrail.events.canonical import encode_leaf
+from phitrail.events.codes import Log
+from phitrail.events.genesis import Genesis
+from phitrail.events.ids import format_time, new_uuid7, uuid_bytes
+from phitrail.events.protected import Protected
+from phitrail.identity.surrogate import written_surrogate
+from phitrail.keys.local import LocalKeys
+from phitrail.keys.recovery import make_recovery_key
+from phitrail.tlog.appender import Entry
+from phitrail.tlog.genesis import origin_of, recovery_name
+from phitrail.tlog.hashing import hash_leaf
+from phitrail.tlog.journal import MAC_BYTES, Journal
+from phitrail.tlog.layout import public_genesis
+from phitrail.tlog.note import ED25519, VerifierKey
+
+FIRST_PART = b"\x00\x00"
+NONCE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What `init` made, and the recovery key to hand out once."""
+
+    directory: Path
+    origins: tuple[str, ...]
+    recovery_key: Protected[str]
+
+
+def found_trail(
+    directory: Path,
+    tenant_name: str,
+    now: datetime,
+    *,
+    vocabulary: dict[str, tuple[str, ...]] | None = None,
+) -> Founded:
+    """Make a trail in an empty or absent directory.
+
+    Raises:
+        ConfigError: the directory holds something already, or the tenant name is no name.
+        StorageError: a file cannot be written.
+    """
+    _make_directories(directory)
+    terms = dict(STARTER_VOCABULARY)
+    for name, more in (vocabulary or {}).items():
+        terms[name] = tuple(dict.fromkeys((*terms.get(name, ()), *more)))
+    tenant = Tenant(tenant=tenant_name, vocabulary=terms)
+    policy = Policy()
+    write_config(directory, tenant, policy)
+    keys = LocalKeys.create(directory / wiring.KEYS, created_at=format_time(now))
+    public, recovery_line = make_recovery_key(tenant_name)
+    recovery = VerifierKey.derive(recovery_name(tenant_name), ED25519, public)
+    log_keys = wiring.wire_log_keys(tenant_name, keys)
+    trail_id = new_uuid7(now)
+    leaves: dict[Log, Genesis] = {
+        log: Genesis(
+            event_id=new_uuid7(now),
+            created_at=format_time(now),
+            tenant=tenant_name,
+            log=log,
+            origin=origin_of(tenant_name, log),
+            trail_id=trail_id,
+            log_vkey=str(log_keys[log.value].checkpoint.vkey),
+            promise_vkey=str(log_keys[log.value].promise.vkey),
+            recovery_vkey=str(recovery),
+            nonce=written_surrogate(os.urandom(NONCE_BYTES)),
+        )
+        for log in Log
+    }
+    DurableFiles(directory).put_many(
+        {public_genesis(log): encode_leaf(leaf) for log, leaf in leaves.items()}
+    )
+    journal = Journal.create(directory / wiring.JOURNAL)
+    trail = wiring.assemble(directory, tenant, policy, keys, log_keys, journal)
+    try:
+        trail.appender.append(tuple(_entry(leaf) for leaf in leaves.values()))
+        with trail.lease():
+            trail.publisher().publish()
+    finally:
+        trail.close()
+    origins = tuple(origin_of(tenant_name, log) for log in Log)
+    return Founded(directory, origins, recovery_line)
+
+
+def _make_directories(directory: Path) -> None:
+    """Make the trail's directories; nobody else may look into them."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise ConfigError(
+                f"{directory} is not empty; `phitrail init` makes a trail in a new place"
+            )
+        for name in ("public", "state", "state/bundles", wiring.OUTSIDE):
+            (directory / name).mkdir(mode=0o700)
+    except OSError as error:
+        raise StorageError(f"cannot make {directory}: {error.strerror}") from error
+
+
+def _entry(genesis: Genesis) -> Entry:
+    leaf = encode_leaf(genesis)
+    return Entry(
+        genesis.log.value,
+        uuid_bytes(genesis.event_id) + FIRST_PART,
+        bytes(MAC_BYTES),
+        leaf,
+        hash_leaf(leaf),
+    )

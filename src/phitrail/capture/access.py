@@ -1,0 +1,255 @@
+"""Opening and closing an access: which events it leaves, and in which order.
+
+1. An access has one or more openings (records retrieved, a prompt about to go). Each is
+   durable before what it covers goes on.
+2. It has exactly one closing, durable before a whole answer, or the end of a stream, is
+   released. After it, nothing more may be opened.
+3. An access left without a release closes as `not_released`, by an exception as `failed`.
+   A stream that its reader left early closes as `partly_released` with the number of
+   characters that went out.
+
+This module makes the events and keeps the order; whoever drives it (the SDK, a gateway)
+records them before going on. It reads no clock and writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from phitrail.capture.text_hash import TextHasher
+from phitrail.errors import InputError
+from phitrail.events.audit import AuditEvent, CallerEvent
+from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import (
+    Action,
+    Assurance,
+    EventType,
+    FinishReason,
+    Outcome,
+    PurposeOfUse,
+)
+from phitrail.events.ids import format_time, new_uuid7
+from phitrail.events.protected import Protected
+from phitrail.events.quality import QualityEntry
+
+Triple = tuple[str, str, str]
+"""(patient, record, FHIR resource type); an unknown patient is empty."""
+
+_WHO_FIELDS = frozenset(AuditEvent.__struct_fields__) - {
+    "event_id",
+    "event_type",
+    "access_id",
+    "timestamp_utc",
+    "received_at",
+    "nonce",
+    "records",
+    "outcome",
+    "part",
+    "parts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """What is known of a model's work when it is done; times in microseconds."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: FinishReason | None = None
+    citation_count: int | None = None
+    retrieval_scores_e6: tuple[int, ...] = ()
+    cache_hit: bool | None = None
+    disclaimer_present: bool | None = None
+
+
+@dataclass(slots=True)
+class AccessLife:
+    """One access from its first opening to its closing."""
+
+    access_id: str
+    who: dict[str, Any]
+    hasher: TextHasher
+    assurance: Assurance = Assurance.ENFORCED
+    is_closed: bool = False
+    _record_count: int = 0
+    _model: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begin(
+        cls,
+        who: dict[str, Any],
+        hasher: TextHasher,
+        now: datetime,
+        *,
+        assurance: Assurance = Assurance.ENFORCED,
+    ) -> "AccessLife":
+        """Begin an access for `who`: fields of `AuditEvent`, `None` meaning unknown.
+
+        Raises:
+            InputError: a field is not one that names who, where and why.
+        """
+        for name in who:
+            if name not in _WHO_FIELDS:
+                raise InputError.for_field(name, "not a field of an access")
+        known = {name: value for name, value in who.items() if value is not None}
+        return cls(new_uuid7(now), known, hasher, assurance)
+
+    def retrieve(
+        self,
+        records: Sequence[Triple],
+        now: datetime,
+        *,
+        query: str | None = None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> CallerEvent:
+        """Open: these records are about to be used."""
+        self._record_count += len(records)
+        fields = {"action": Action.RETRIEVE, **more, **self._hashes("query", query)}
+        return self._opening(
+            EventType.PHI_READ, now, records=protect_records(records), **fields
+        )
+
+    def infer(
+        self,
+        now: datetime,
+        *,
+        model_id: str,
+        model_version: str,
+        query: str | None = None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> CallerEvent:
+        """Open: a prompt is about to go to a model."""
+        self._model = {"ai_model_id": model_id, "ai_model_version": model_version}
+        kind = (
+            EventType.AI_INFERENCE_WITH_PHI
+            if self._record_count
+            else EventType.AI_INFERENCE
+        )
+        fields = {"action": Action.INFER, **more, **self._hashes("query", query)}
+        return self._opening(
+            kind, now, resource_type="ai_prompt", **self._model, **fields
+        )
+
+    def close(
+        self,
+        outcome: Outcome,
+        now: datetime,
+        *,
+        released: str | None = None,
+        latency_us: int | None = None,
+        call: ModelCall | None = None,
+    ) -> tuple[CallerRecord, ...]:
+        """Close: the audit event and, after an inference, its quality entry.
+
+        Raises:
+            InputError: the access is closed already.
+        """
+        self._refuse_if_closed()
+        self.is_closed = True
+        call = call or ModelCall()
+        hashes = self._hashes("response", released)
+        released_chars = hashes.pop("response_chars", None)
+        closing: CallerEvent = AuditEvent(
+            event_type=EventType.ACCESS_CLOSED,
+            access_id=self.access_id,
+            event_id=new_uuid7(now),
+            timestamp_utc=format_time(now),
+            outcome=outcome,
+            assurance=self.assurance,
+            released_chars=0 if released_chars is None else released_chars,
+            input_tokens=call.input_tokens,
+            output_tokens=call.output_tokens,
+            latency_us=latency_us,
+            **{**self.who, **self._model, **hashes},
+        )
+        if not self._model:
+            return (closing,)
+        return closing, self._quality(outcome, now, latency_us, call)
+
+    def _quality(
+        self, outcome: Outcome, now: datetime, latency_us: int | None, call: ModelCall
+    ) -> QualityEntry:
+        scores = call.retrieval_scores_e6
+        return QualityEntry(
+            event_id=new_uuid7(now),
+            request_id=self.who.get("request_id", self.access_id),
+            timestamp_utc=format_time(now),
+            model_id=self._model["ai_model_id"],
+            model_version=self._model["ai_model_version"],
+            use_case=self.who.get("use_case"),
+            facility_id=self.who.get("facility_id"),
+            input_tokens=call.input_tokens,
+            output_tokens=call.output_tokens,
+            latency_us=latency_us,
+            retrieved_count=self._record_count,
+            retrieval_scores_e6=scores,
+            top_retrieval_score_e6=max(scores) if scores else None,
+            cache_hit=call.cache_hit,
+            disclaimer_present=call.disclaimer_present,
+            citation_count=call.citation_count,
+            finish_reason=FinishReason.ERROR
+            if outcome is Outcome.FAILED
+            else call.finish_reason,
+        )
+
+    def _opening(
+        self,
+        event_type: EventType,
+        now: datetime,
+        **fields: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> CallerEvent:
+        self._refuse_if_closed()
+        try:
+            return AuditEvent(
+                event_type=event_type,
+                access_id=self.access_id,
+                event_id=new_uuid7(now),
+                timestamp_utc=format_time(now),
+                assurance=self.assurance,
+                **{**self.who, **fields},
+            )
+        except TypeError:
+            raise InputError.for_field(
+                "(access)", "a field that an audit event does not have was given"
+            ) from None
+
+    def _hashes(self, what: str, text: str | None) -> dict[str, Any]:
+        if text is None:
+            return {}
+        hashes = self.hasher.hash(text, what)
+        return {
+            f"{what}_hash": hashes.exact,
+            f"{what}_hash_norm": hashes.normalised,
+            f"{what}_chars": hashes.chars,
+        }
+
+    def _refuse_if_closed(self) -> None:
+        if self.is_closed:
+            raise InputError.for_field(
+                "access", "is closed; begin a new access for further use"
+            )
+
+
+def protect_records(
+    records: Sequence[Triple],
+) -> tuple[tuple[Protected[str], Protected[str], str], ...]:
+    """Put the identifiers of records where nothing prints them.
+
+    Raises:
+        InputError: an item is not (patient, record, resource type).
+    """
+    try:
+        return tuple(
+            (Protected(patient), Protected(record), resource_type)
+            for patient, record, resource_type in records
+        )
+    except (TypeError, ValueError):
+        raise InputError.for_field(
+            "records", "each must be (patient, record, resource type)"
+        ) from None
+
+
+def no_patient(who: dict[str, Any]) -> bool:
+    """Say whether an access declares that no patient is involved."""
+    return who.get("purpose_of_use") == PurposeOfUse.NO_PATIENT

@@ -1,0 +1,191 @@
+"""The identity map: one sealed row for each subject, durable before a leaf names it.
+
+1. A row is found by its blind index, HMAC-SHA256(index key, subject): equal identifiers
+   meet, and the file shows nobody who they are.
+2. Identifier and salt are sealed; the surrogate stands in clear, as it does in leaves.
+3. A new row is committed (fsync) before its surrogate is given out. An identity without a
+   leaf is harmless, a leaf without an identity is a defect.
+4. Two processes may meet at one subject: the blind index is unique, the loser reads the
+   winner's row.
+
+A cache in memory maps identifiers to surrogates; it lives and dies with the process.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from phitrail.durable.database import Connect, open_database, transaction
+from phitrail.durable.lock import FileLock
+from phitrail.durable.queue import GroupCommit
+from phitrail.errors import StorageError
+from phitrail.events.canonical import check_identifier
+from phitrail.events.protected import Protected
+from phitrail.events.unprotect import unprotect
+from phitrail.identity.surrogate import (
+    SALT_BYTES,
+    compute_surrogate,
+    parse_surrogate,
+    subject_bytes,
+    written_surrogate,
+)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS subject (
+    blind BLOB PRIMARY KEY,
+    index_version INTEGER NOT NULL,
+    surrogate BLOB NOT NULL UNIQUE,
+    sealed BLOB NOT NULL
+) WITHOUT ROWID
+"""
+CACHE_SUBJECTS = 262_144
+CONTEXT = b"phitrail/identity/v1|"
+
+Subject: TypeAlias = tuple[str, Protected[str]]
+"""(system, identifier)"""
+_Key: TypeAlias = tuple[str, str]
+
+
+class Seal(Protocol):
+    """What the map needs of a sealing key; wiring hands it in."""
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        """Seal bytes under a context."""
+
+    def open(self, envelope: bytes, context: bytes) -> bytes:
+        """Open bytes under the same context."""
+
+
+class IdentityMap:
+    """Gives surrogates for identifiers, making new rows where needed; thread-safe."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tenant: str,
+        index: Callable[[bytes], tuple[int, bytes]],
+        seal: Seal,
+        connect: Connect = sqlite3.connect,
+    ) -> None:
+        self._tenant = tenant
+        self._index = index
+        self._seal = seal
+        self._database = open_database(path, schema=SCHEMA, connect=connect)
+        self._between_processes = FileLock(path.with_suffix(".lock"))
+        self._cache: dict[_Key, str] = {}
+        self._queue: GroupCommit[tuple[_Key, ...], tuple[str, ...]] = GroupCommit(
+            self._commit, name="the identity map"
+        )
+
+    def cached(self, system: str, identifier: Protected[str]) -> str | None:
+        """Return the surrogate if this process has met the subject."""
+        return self._cache.get((system, unprotect(identifier)))
+
+    def resolve(self, subjects: Sequence[Subject], *, field: str) -> tuple[str, ...]:
+        """Return the surrogates of subjects, 43 characters each, in order.
+
+        Raises:
+            InputError: an identifier is empty, too long or has control characters.
+            StorageError: a new row could not be made durable.
+        """
+        keys = self._keys(subjects, field)
+        return self._remember(keys, self._queue.submit(keys))
+
+    async def resolve_async(
+        self, subjects: Sequence[Subject], *, field: str
+    ) -> tuple[str, ...]:
+        """Do as `resolve`, on the running event loop.
+
+        Raises:
+            InputError: an identifier is empty, too long or has control characters.
+            StorageError: a new row could not be made durable.
+        """
+        keys = self._keys(subjects, field)
+        return self._remember(keys, await self._queue.submit_async(keys))
+
+    def _keys(self, subjects: Sequence[Subject], field: str) -> tuple[_Key, ...]:
+        keys = tuple((system, unprotect(held)) for system, held in subjects)
+        for _, identifier in keys:
+            check_identifier(identifier, field)
+        return keys
+
+    def _remember(
+        self, keys: tuple[_Key, ...], surrogates: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        if len(self._cache) + len(keys) > CACHE_SUBJECTS:
+            self._cache = {}
+        self._cache.update(zip(keys, surrogates, strict=True))
+        return surrogates
+
+    def _commit(
+        self, items: Sequence[tuple[_Key, ...]]
+    ) -> Sequence[tuple[str, ...] | Exception]:
+        """Find or make the rows of one batch; runs on the writer thread alone."""
+        wanted = {key for keys in items for key in keys}
+        rows = {key: self._blind(key) for key in wanted}
+        found = self._find(rows)
+        if len(found) < len(rows):
+            with self._between_processes, transaction(self._database):
+                for key in rows.keys() - found.keys():
+                    self._insert(*rows[key])
+                found = self._find(rows)
+        return [tuple(written_surrogate(found[key]) for key in keys) for keys in items]
+
+    def _blind(self, key: _Key) -> tuple[bytes, int, bytes]:
+        subject = subject_bytes(self._tenant, *key)
+        version, blind = self._index(subject)
+        return subject, version, blind
+
+    def _find(self, rows: dict[_Key, tuple[bytes, int, bytes]]) -> dict[_Key, bytes]:
+        found: dict[_Key, bytes] = {}
+        try:
+            for key, (_, _, blind) in rows.items():
+                row = self._database.execute(
+                    "SELECT surrogate FROM subject WHERE blind = ?", (blind,)
+                ).fetchone()
+                if row is not None:
+                    found[key] = row[0]
+        except sqlite3.Error as error:
+            raise StorageError("the identity map cannot be read") from error
+        return found
+
+    def _insert(self, subject: bytes, version: int, blind: bytes) -> None:
+        salt = os.urandom(SALT_BYTES)
+        surrogate = compute_surrogate(salt, subject)
+        self._database.execute(
+            "INSERT OR IGNORE INTO subject VALUES (?, ?, ?, ?)",
+            (
+                blind,
+                version,
+                surrogate,
+                self._seal.seal(salt + subject, CONTEXT + surrogate),
+            ),
+        )
+
+    def missing(self, surrogates: Sequence[str]) -> list[str]:
+        """Return those surrogates that no row explains.
+
+        Raises:
+            StorageError: the map cannot be read.
+        """
+        try:
+            return [
+                written
+                for written in surrogates
+                if self._database.execute(
+                    "SELECT 1 FROM subject WHERE surrogate = ?",
+                    (parse_surrogate(written),),
+                ).fetchone()
+                is None
+            ]
+        except sqlite3.Error as error:
+            raise StorageError("the identity map cannot be read") from error
+
+    def close(self) -> None:
+        """Commit what waits and close the file."""
+        self._queue.close()
+        self._database.close()
+        self._between_processes.close()

@@ -1,0 +1,147 @@
+"""Key files on the local disk: the embedded default, behind the seam of the vaults.
+
+One JSON file a key version, `<name>.v<version>.json`, mode 0600, in a directory of mode
+0700. A file that others may read is refused, as is a missing or altered one. Whoever
+owns the host owns these keys: the threat model says what follows from it.
+"""
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from phitrail.errors import ConfigError, StorageError
+from phitrail.events.protected import Protected
+from phitrail.events.unprotect import unprotect
+from phitrail.keys.names import KeyKind, kinds_of_keys
+
+SECRET_BYTES = 32
+_READABLE_BY_OTHERS = 0o077
+
+
+class KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a key file holds; `secret` is 32 bytes, base64."""
+
+    name: str
+    kind: KeyKind
+    version: int
+    created_at: str
+    secret: str
+
+
+class LocalKeys:
+    """The keys of one trail, read once; secrets stay inside `Protected`."""
+
+    def __init__(
+        self, secrets_by_version: Mapping[str, Mapping[int, Protected[bytes]]]
+    ) -> None:
+        self._secrets = secrets_by_version
+
+    @classmethod
+    def create(cls, directory: Path, *, created_at: str) -> "LocalKeys":
+        """Make the first version of every key.
+
+        Raises:
+            StorageError: a file cannot be written.
+            ConfigError: the directory already holds keys.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(directory.iterdir()):
+                raise ConfigError(f"{directory} already holds keys; nothing was made")
+            for name, kind in kinds_of_keys().items():
+                _write(
+                    directory,
+                    KeyFile(
+                        name=name,
+                        kind=kind,
+                        version=1,
+                        created_at=created_at,
+                        secret=base64.b64encode(
+                            secrets.token_bytes(SECRET_BYTES)
+                        ).decode(),
+                    ),
+                )
+        except OSError as error:
+            raise StorageError(
+                f"cannot write keys under {directory}: {error.strerror}"
+            ) from error
+        return cls.load(directory)
+
+    @classmethod
+    def load(cls, directory: Path) -> "LocalKeys":
+        """Read every key file.
+
+        Raises:
+            ConfigError: a key is missing, unreadable, altered or readable by others.
+        """
+        found: dict[str, dict[int, Protected[bytes]]] = {}
+        for place in sorted(directory.glob("*.json")):
+            key, secret = _read(place)
+            found.setdefault(key.name, {})[key.version] = secret
+        for name in kinds_of_keys():
+            if name not in found:
+                raise ConfigError(
+                    f"key {name} is missing under {directory}; restore it from the "
+                    "key backup (a copy without keys can be verified, not written)"
+                )
+        return cls(found)
+
+    def newest(self, name: str) -> tuple[int, Protected[bytes]]:
+        """Return the version in use and its secret."""
+        version = max(self._secrets[name])
+        return version, self._secrets[name][version]
+
+    def secret(self, name: str, version: int) -> Protected[bytes]:
+        """Return one version's secret.
+
+        Raises:
+            ConfigError: there is no such version here.
+        """
+        try:
+            return self._secrets[name][version]
+        except KeyError:
+            raise ConfigError(
+                f"key {name} version {version} is not here; restore it from the backup"
+            ) from None
+
+    def signer(self, name: str) -> Ed25519PrivateKey:
+        """Return the signing key in use under a name."""
+        _, secret = self.newest(name)
+        return Ed25519PrivateKey.from_private_bytes(unprotect(secret))
+
+
+def _write(directory: Path, key: KeyFile) -> None:
+    place = directory / f"{key.name}.v{key.version}.json"
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.json.encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(place: Path) -> tuple[KeyFile, Protected[bytes]]:
+    try:
+        if place.stat().st_mode & _READABLE_BY_OTHERS:
+            raise ConfigError(
+                f"{place} is readable by others; run: chmod 600 {place}, and treat the "
+                "key as compromised if they may have read it"
+            )
+        data = place.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read key file {place}: {error.strerror}") from error
+    try:
+        key = msgspec.json.decode(data, type=KeyFile)
+        secret = base64.b64decode(key.secret, validate=True)
+    except (msgspec.MsgspecError, ValueError, binascii.Error):
+        raise ConfigError(
+            f"key file {place} is damaged; restore it from the key backup"
+        ) from None
+    if len(secret) != SECRET_BYTES or place.name != f"{key.name}.v{key.version}.json":
+        raise ConfigError(f"key file {place} is damaged; restore it from the backup")
+    return key, Protected(secret)

@@ -1,0 +1,44 @@
+"""Keyed hashes: HMAC-SHA256 under a versioned key (RFC 2104).
+
+A plain hash of a short text can be guessed; a keyed one needs the key. Every hash carries
+the version of its key, so that it can be matched after a rotation.
+"""
+
+import base64
+import hmac
+from dataclasses import dataclass
+
+from phitrail.events.unprotect import unprotect
+from phitrail.keys.local import LocalKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Mac:
+    """Hashes under the newest version of one key, or under a named one."""
+
+    keys: LocalKeys
+    name: str
+
+    def digest(self, data: bytes) -> tuple[int, bytes]:
+        """Return the key version in use and the 32-byte HMAC."""
+        version, secret = self.keys.newest(self.name)
+        return version, hmac.digest(unprotect(secret), data, "sha256")
+
+    def digest_under(self, version: int, data: bytes) -> bytes:
+        """Return the 32-byte HMAC under one key version.
+
+        Raises:
+            ConfigError: the version is not here.
+        """
+        secret = self.keys.secret(self.name, version)
+        return hmac.digest(unprotect(secret), data, "sha256")
+
+    def written(self, data: bytes) -> str:
+        """Return `hmac-sha256:<version>:<43 characters base64url>` (ADR 0001)."""
+        version, digest = self.digest(data)
+        return f"hmac-sha256:{version}:{base64url(digest)}"
+
+
+def base64url(data: bytes) -> str:
+    """Write bytes as base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,334 @@
+"""`Access`: one use of patient records by a model, as application code sees it.
+
+```python
+with trail.access(user_id="dr-0012", user_role="physician", use_case="chart_qa") as a:
+    a.retrieved([(patient, record, "DocumentReference")], query=question)
+    a.infer(model_id="m", model_version="1")
+    return a.release(answer)
+```
+
+Each call returns once its record is durable; if the log cannot take it, it raises and
+nothing goes on. Leaving the block without a release closes the access as
+`not_released`, by an exception as `failed`.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from phitrail.capture.access import AccessLife, ModelCall, Triple
+from phitrail.errors import InputError, PhitrailError
+from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import Outcome
+from phitrail.sdk import clock
+from phitrail.tlog.receipt import Receipt
+
+
+class RecordsSync(Protocol):
+    """What an access needs of a trail: to record, and to begin."""
+
+    def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
+        """Record events as one; return once they are durable."""
+
+
+class RecordsAsync(Protocol):
+    """The same on an event loop."""
+
+    async def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
+        """Record events as one; return once they are durable."""
+
+
+class _Life:
+    """What both forms of an access share: its life, its clock, its receipts."""
+
+    def __init__(self, life: AccessLife) -> None:
+        self._life = life
+        self._began_us = clock.monotonic_us()
+        self._is_streaming = False
+        self._receipts: list[Receipt] = []
+
+    @property
+    def access_id(self) -> str:
+        """The id that joins the openings and the closing of this access."""
+        return self._life.access_id
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """The receipts of this access so far, in order."""
+        return tuple(self._receipts)
+
+    def _closing(
+        self, outcome: Outcome, released: str | None, call: ModelCall | None
+    ) -> tuple[CallerRecord, ...]:
+        return self._life.close(
+            outcome,
+            clock.now(),
+            released=released,
+            latency_us=clock.monotonic_us() - self._began_us,
+            call=call,
+        )
+
+    def _leaving(self, error: BaseException | None) -> Outcome | None:
+        """Say how leaving the block closes the access, if it does."""
+        if self._life.is_closed or (self._is_streaming and error is None):
+            return None
+        return Outcome.FAILED if error is not None else Outcome.NOT_RELEASED
+
+    def _start_stream(self) -> None:
+        if self._is_streaming or self._life.is_closed:
+            raise InputError.for_field(
+                "access", "is closed or streams already; begin a new one"
+            )
+        self._is_streaming = True
+
+
+class Access(_Life):
+    """One access, for threads."""
+
+    def __init__(self, trail: RecordsSync, life: AccessLife) -> None:
+        super().__init__(life)
+        self._trail = trail
+
+    def retrieved(
+        self,
+        records: Sequence[Triple],
+        *,
+        query: str | None = None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> Receipt:
+        """Record that these records are used; durable on return.
+
+        Args:
+            records: (patient, record, FHIR resource type); an unknown patient is empty.
+            query: the question; its keyed hash is kept, never its text.
+            more: further fields of `AuditEvent`, such as `phi_fields_accessed`.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: not recorded; the records must not be used.
+        """
+        return self._record(
+            self._life.retrieve(records, clock.now(), query=query, **more)
+        )
+
+    def infer(
+        self,
+        *,
+        model_id: str,
+        model_version: str,
+        query: str | None = None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> Receipt:
+        """Record that a prompt is about to go to a model; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: not recorded; the prompt must not go.
+        """
+        return self._record(
+            self._life.infer(
+                clock.now(),
+                model_id=model_id,
+                model_version=model_version,
+                query=query,
+                **more,
+            )
+        )
+
+    def release(self, text: str, *, call: ModelCall | None = None) -> str:
+        """Close the access durably, then return the text to be shown.
+
+        Raises:
+            InputError: the access is closed, or the text has no bytes.
+            StorageError: not recorded; the text must not be shown.
+        """
+        self._close(Outcome.RELEASED, text, call)
+        return text
+
+    def stream(
+        self, deltas: Iterable[str], *, call: ModelCall | None = None
+    ) -> Generator[str, None, None]:
+        """Pass on pieces of an answer; the last one only after the closing is durable.
+
+        The access stays open until the stream ends, also when its block is left. A reader
+        who stops early leaves `partly_released`, an error of the source `failed`.
+
+        Raises:
+            StorageError: the closing was not recorded; the last piece was held back.
+        """
+        self._start_stream()
+        return self._stream(deltas, call)
+
+    def _stream(
+        self, deltas: Iterable[str], call: ModelCall | None
+    ) -> Generator[str, None, None]:
+        out: list[str] = []
+        held: str | None = None
+        try:
+            for delta in deltas:
+                if held is not None:
+                    out.append(held)
+                    yield held
+                held = delta
+        except GeneratorExit:
+            self._close(Outcome.PARTLY_RELEASED, "".join(out), call)
+            raise
+        except BaseException:
+            self._close(Outcome.FAILED, "".join(out), call)
+            raise
+        self._close(Outcome.RELEASED, "".join(out) + (held or ""), call)
+        if held is not None:
+            yield held
+
+    def _close(
+        self, outcome: Outcome, released: str | None, call: ModelCall | None = None
+    ) -> None:
+        self._receipts.extend(
+            self._trail.record_many(self._closing(outcome, released, call))
+        )
+
+    def _record(self, event: CallerRecord) -> Receipt:
+        receipt = self._trail.record_many((event,))[0]
+        self._receipts.append(receipt)
+        return receipt
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        outcome = self._leaving(error)
+        if outcome is None:
+            return
+        try:
+            self._close(outcome, None)
+        except PhitrailError:
+            if error is None:
+                raise
+            # The first error is the caller's to see; the access stays open in the log
+            # and is counted as "outcome unknown, treated as released".
+
+
+class AsyncAccess(_Life):
+    """One access, for event loops."""
+
+    def __init__(self, trail: RecordsAsync, life: AccessLife) -> None:
+        super().__init__(life)
+        self._trail = trail
+
+    async def retrieved(
+        self,
+        records: Sequence[Triple],
+        *,
+        query: str | None = None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> Receipt:
+        """Record that these records are used; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: not recorded; the records must not be used.
+        """
+        return await self._record(
+            self._life.retrieve(records, clock.now(), query=query, **more)
+        )
+
+    async def infer(
+        self,
+        *,
+        model_id: str,
+        model_version: str,
+        query: str | None = None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+    ) -> Receipt:
+        """Record that a prompt is about to go to a model; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: not recorded; the prompt must not go.
+        """
+        return await self._record(
+            self._life.infer(
+                clock.now(),
+                model_id=model_id,
+                model_version=model_version,
+                query=query,
+                **more,
+            )
+        )
+
+    async def release(self, text: str, *, call: ModelCall | None = None) -> str:
+        """Close the access durably, then return the text to be shown.
+
+        Raises:
+            InputError: the access is closed, or the text has no bytes.
+            StorageError: not recorded; the text must not be shown.
+        """
+        await self._close(Outcome.RELEASED, text, call)
+        return text
+
+    def stream(
+        self, deltas: AsyncIterable[str], *, call: ModelCall | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Pass on pieces of an answer; the last one only after the closing is durable.
+
+        Raises:
+            StorageError: the closing was not recorded; the last piece was held back.
+        """
+        self._start_stream()
+        return self._stream(deltas, call)
+
+    async def _stream(
+        self, deltas: AsyncIterable[str], call: ModelCall | None
+    ) -> AsyncGenerator[str, None]:
+        out: list[str] = []
+        held: str | None = None
+        try:
+            async for delta in deltas:
+                if held is not None:
+                    out.append(held)
+                    yield held
+                held = delta
+        except GeneratorExit:
+            await self._close(Outcome.PARTLY_RELEASED, "".join(out), call)
+            raise
+        except BaseException:
+            await self._close(Outcome.FAILED, "".join(out), call)
+            raise
+        await self._close(Outcome.RELEASED, "".join(out) + (held or ""), call)
+        if held is not None:
+            yield held
+
+    async def _close(
+        self, outcome: Outcome, released: str | None, call: ModelCall | None = None
+    ) -> None:
+        self._receipts.extend(
+            await self._trail.record_many(self._closing(outcome, released, call))
+        )
+
+    async def _record(self, event: CallerRecord) -> Receipt:
+        receipt = (await self._trail.record_many((event,)))[0]
+        self._receipts.append(receipt)
+        return receipt
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        outcome = self._leaving(error)
+        if outcome is None:
+            return
+        try:
+            await self._close(outcome, None)
+        except PhitrailError:
+            if error is None:
+                raise

@@ -1,0 +1,48 @@
+"""What a trail needs from the place where its logs are.
+
+A directory (`phitrail.sdk.directory`) is the first such place, a server the second. The
+seam stands here so that a program which talks to a server never loads `phitrail.app`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from phitrail.capture.text_hash import TextHasher
+from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import Action
+from phitrail.tlog.receipt import Receipt
+
+
+class Backend(Protocol):
+    """Where records go, and what is needed to build them."""
+
+    @property
+    def hasher(self) -> TextHasher:
+        """Hashes texts under the tenant's key."""
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """The tenant's own names of actions."""
+
+    def record_many(
+        self, records: Sequence[CallerRecord], now: datetime
+    ) -> tuple[Receipt, ...]:
+        """Record events as one; return once they are durable."""
+
+    async def record_many_async(
+        self, records: Sequence[CallerRecord], now: datetime
+    ) -> tuple[Receipt, ...]:
+        """Do as `record_many`, on the running event loop."""
+
+    def rater_hash(self, rater: str) -> str:
+        """Return the keyed hash that stands for a rater."""
+
+    def publish(self, timeout_s: float) -> None:
+        """Publish what is durable now."""
+
+    def is_published(self, receipt: Receipt) -> bool:
+        """Say whether a checkpoint covers every entry of a receipt."""
+
+    def close(self) -> None:
+        """Commit and publish what waits, then close; a second call is harmless."""

@@ -1,0 +1,83 @@
+"""A directory of logs on this host, opened for writing.
+
+Opening starts the writer threads and a pipeline that publishes while it holds the lease.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from phitrail.app.pipeline import Pipeline
+from phitrail.app.wiring import Trail, open_trail
+from phitrail.events.canonical import CallerRecord
+from phitrail.keys import names
+from phitrail.keys.mac import Mac
+from phitrail.tlog.receipt import Receipt
+
+
+class Directory:
+    """One open directory; safe to share among threads, not across a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self.parts: Trail = open_trail(path)
+        self.hasher = self.parts.hasher
+        self.actions = self.parts.tenant.actions
+        self._rater = Mac(self.parts.keys, names.RATER)
+        self._pipeline = Pipeline(self.parts)
+        self._pipeline.start()
+        self._is_closed = False
+
+    def record_many(
+        self, records: Sequence[CallerRecord], now: datetime
+    ) -> tuple[Receipt, ...]:
+        """Record events as one; return once they are durable."""
+        return self.parts.recorder.record_many(records, now)
+
+    async def record_many_async(
+        self, records: Sequence[CallerRecord], now: datetime
+    ) -> tuple[Receipt, ...]:
+        """Do as `record_many`, on the running event loop."""
+        return await self.parts.recorder.record_many_async(records, now)
+
+    def rater_hash(self, rater: str) -> str:
+        """Return the keyed hash that stands for a rater."""
+        return self._rater.written(rater.encode())
+
+    def publish(self, timeout_s: float) -> None:
+        """Publish what is durable now.
+
+        Raises:
+            IntegrityError: the publisher refuses to sign; the message says why.
+        """
+        self._pipeline.publish_now(timeout_s)
+
+    def is_published(self, receipt: Receipt) -> bool:
+        """Say whether a checkpoint covers every entry of a receipt.
+
+        Raises:
+            IntegrityError: the publisher refuses to sign; the message says why.
+        """
+        if self._pipeline.failure is not None:
+            raise self._pipeline.failure
+        journal = self.parts.journal()
+        try:
+            sizes = {
+                position.log: journal.newest_checkpoint(position.log)
+                for position in receipt.positions
+            }
+        finally:
+            journal.close()
+        return all(
+            newest is not None and newest[0] > position.index
+            for position in receipt.positions
+            for newest in (sizes[position.log],)
+        )
+
+    def close(self) -> None:
+        """Commit and publish what waits, then close; a second call is harmless."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.parts.stop_writing()
+        self._pipeline.close()
+        self.parts.close()

@@ -1,0 +1,426 @@
+"""`Trail` and `AsyncTrail`: the logs of one tenant, as application code sees them.
+
+A trail is safe to share among threads; each forked worker connects for itself. Values
+given here never appear in an exception.
+"""
+
+import asyncio
+import functools
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
+
+from phitrail.capture.access import AccessLife, Triple
+from phitrail.errors import InputError, UnverifiableError
+from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import (
+    Assurance,
+    FeedbackValue,
+    FlagReason,
+    Outcome,
+)
+from phitrail.events.quality import Feedback
+from phitrail.sdk import clock
+from phitrail.sdk.access import Access, AsyncAccess
+from phitrail.sdk.backend import Backend
+from phitrail.tlog.receipt import Receipt
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Stage = Literal["published", "witnessed"]
+POLL_S = 0.02
+
+
+class _Opened:
+    """What both forms of a trail share: the backend, and events built from arguments."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def _life(self, who: dict[str, Any]) -> AccessLife:
+        return AccessLife.begin(self._mapped(who), self._backend.hasher, clock.now())
+
+    def _mapped(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Exchange the tenant's own name of an action for one of ours."""
+        action = fields.get("action")
+        if isinstance(action, str):
+            fields = {**fields, "action": self._backend.actions.get(action, action)}
+        return fields
+
+    def _observed(
+        self,
+        *,
+        query_text: str | None,
+        record_ids: Sequence[str | Triple],
+        model_response: str | None,
+        who: dict[str, Any],
+    ) -> tuple[CallerRecord, ...]:
+        """Build opening and closing of an access that is reported after the fact."""
+        moment = clock.now()
+        life = AccessLife.begin(
+            self._mapped(who),
+            self._backend.hasher,
+            moment,
+            assurance=Assurance.OBSERVED,
+        )
+        records = [
+            ("", item, "DocumentReference") if isinstance(item, str) else item
+            for item in record_ids
+        ]
+        opening = life.retrieve(records, moment, query=query_text)
+        outcome = Outcome.SUCCESS if model_response is None else Outcome.RELEASED
+        return opening, *life.close(outcome, moment, released=model_response)
+
+    def _feedback(
+        self, request_id: str, rater: str, value: str, flag_reason: str | None
+    ) -> Feedback:
+        try:
+            return Feedback(
+                request_id=request_id,
+                rater=self._backend.rater_hash(rater),
+                value=FeedbackValue(value),
+                flag_reason=None if flag_reason is None else FlagReason(flag_reason),
+            )
+        except ValueError:
+            raise InputError.for_field(
+                "value", "positive or negative, and a known flag_reason"
+            ) from None
+
+    def _is_published(self, receipt: Receipt, deadline_us: int) -> bool:
+        if self._backend.is_published(receipt):
+            return True
+        if clock.monotonic_us() > deadline_us:
+            raise UnverifiableError(
+                "durable, and not published in time; see `phitrail status`"
+            )
+        return False
+
+
+def _check_stage(stage: Stage) -> None:
+    if stage == "witnessed":
+        raise UnverifiableError(
+            "no witness is configured for this trail; wait for `published` instead"
+        )
+    if stage != "published":
+        raise InputError.for_field("stage", "published or witnessed")
+
+
+class Trail(_Opened):
+    """An open trail, for threads."""
+
+    def access(self, **who: Any) -> Access:  # noqa: ANN401 - fields of AuditEvent
+        """Begin an access; use it as a context manager.
+
+        Args:
+            who: fields of `AuditEvent` that say who, where and why: `user_id`,
+                `user_role`, `department`, `use_case`, `purpose_of_use`, `session_id`, …
+
+        Raises:
+            InputError: a name is not such a field.
+        """
+        return Access(self, self._life(who))
+
+    def wrap(
+        self,
+        **who: Any,  # noqa: ANN401 - fields of AuditEvent, or callables of arguments
+    ) -> Callable[[Callable[Concatenate[Access, P], str]], Callable[P, str]]:
+        """Decorate a function that answers: it gets the access first, returns a text.
+
+        A value in `who` may be a callable; it is given the call's arguments.
+        """
+
+        def decorate(
+            function: Callable[Concatenate[Access, P], str],
+        ) -> Callable[P, str]:
+            @functools.wraps(function)
+            def call(*args: P.args, **kwargs: P.kwargs) -> str:
+                with self.access(**_resolved(who, args, kwargs)) as access:
+                    return access.release(function(access, *args, **kwargs))
+
+            return _without_first_parameter(call, function)
+
+        return decorate
+
+    def record(self, record: CallerRecord) -> Receipt:
+        """Record one event; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            ConflictError: the event id stands in the log with other content.
+            StorageError: nothing was recorded.
+        """
+        return self.record_many((record,))[0]
+
+    def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
+        """Record events of any logs as one: all of them or none; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            ConflictError: an event id stands in the log with other content.
+            StorageError: nothing was recorded.
+        """
+        return self._backend.record_many(records, clock.now())
+
+    def log_phi_access(
+        self,
+        user_id: str,
+        user_role: str,
+        department: str,
+        query_text: str | None,
+        record_ids: Sequence[str | Triple],
+        model_response: str | None,
+        session_id: str | None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent
+    ) -> tuple[Receipt, ...]:
+        """Record an access that has happened, opening and closing together.
+
+        For code that cannot use `access`: its records say `observed`, since nothing was
+        durable before the answer went out. Texts are hashed under a key, never kept.
+
+        Args:
+            user_id: who asked.
+            user_role: a role of the vocabulary.
+            department: a department of the vocabulary.
+            query_text: the question.
+            record_ids: record ids, or (patient, record, resource type) triples.
+            model_response: the answer that was shown.
+            session_id: the session.
+            more: further fields of `AuditEvent`.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: nothing was recorded.
+        """
+        who = {
+            "user_id": user_id,
+            "user_role": user_role,
+            "department": department,
+            "session_id": session_id,
+            **more,
+        }
+        return self.record_many(
+            self._observed(
+                query_text=query_text,
+                record_ids=record_ids,
+                model_response=model_response,
+                who=who,
+            )
+        )
+
+    def feedback(
+        self,
+        request_id: str,
+        *,
+        rater: str,
+        value: str,
+        flag_reason: str | None = None,
+    ) -> Receipt:
+        """Record a rating; the rater stands in the log as a keyed hash.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: nothing was recorded.
+        """
+        return self.record(self._feedback(request_id, rater, value, flag_reason))
+
+    def wait(
+        self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
+    ) -> Receipt:
+        """Wait until a checkpoint covers a receipt.
+
+        Raises:
+            UnverifiableError: not within `timeout_s`, or no witness is configured.
+            IntegrityError: the publisher refuses to sign.
+        """
+        _check_stage(stage)
+        deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
+        pause = threading.Event()
+        while not self._is_published(receipt, deadline_us):
+            pause.wait(POLL_S)
+        return receipt
+
+    def publish(self, *, timeout_s: float = 30.0) -> None:
+        """Publish what is durable now, without waiting for the interval.
+
+        Raises:
+            IntegrityError: the publisher refuses to sign; the message says why.
+        """
+        self._backend.publish(timeout_s)
+
+    def close(self) -> None:
+        """Commit and publish what waits, then close; calling it again is harmless."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._backend.close()
+
+
+class AsyncTrail(_Opened):
+    """An open trail, for event loops."""
+
+    def access(self, **who: Any) -> AsyncAccess:  # noqa: ANN401 - fields of AuditEvent
+        """Begin an access; use it with `async with`.
+
+        Raises:
+            InputError: a name is not such a field.
+        """
+        return AsyncAccess(self, self._life(who))
+
+    def wrap(
+        self,
+        **who: Any,  # noqa: ANN401 - fields of AuditEvent, or callables of arguments
+    ) -> Callable[
+        [Callable[Concatenate[AsyncAccess, P], Awaitable[str]]],
+        Callable[P, Awaitable[str]],
+    ]:
+        """Decorate a coroutine that answers: it gets the access first, returns a text."""
+
+        def decorate(
+            function: Callable[Concatenate[AsyncAccess, P], Awaitable[str]],
+        ) -> Callable[P, Awaitable[str]]:
+            @functools.wraps(function)
+            async def call(*args: P.args, **kwargs: P.kwargs) -> str:
+                async with self.access(**_resolved(who, args, kwargs)) as access:
+                    return await access.release(await function(access, *args, **kwargs))
+
+            return _without_first_parameter(call, function)
+
+        return decorate
+
+    async def record(self, record: CallerRecord) -> Receipt:
+        """Record one event; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            ConflictError: the event id stands in the log with other content.
+            StorageError: nothing was recorded.
+        """
+        return (await self.record_many((record,)))[0]
+
+    async def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
+        """Record events of any logs as one: all of them or none; durable on return.
+
+        Raises:
+            InputError: names the field and the rule.
+            ConflictError: an event id stands in the log with other content.
+            StorageError: nothing was recorded.
+        """
+        return await self._backend.record_many_async(records, clock.now())
+
+    async def log_phi_access(
+        self,
+        user_id: str,
+        user_role: str,
+        department: str,
+        query_text: str | None,
+        record_ids: Sequence[str | Triple],
+        model_response: str | None,
+        session_id: str | None,
+        **more: Any,  # noqa: ANN401 - fields of AuditEvent
+    ) -> tuple[Receipt, ...]:
+        """Record an access that has happened; see `Trail.log_phi_access`.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: nothing was recorded.
+        """
+        who = {
+            "user_id": user_id,
+            "user_role": user_role,
+            "department": department,
+            "session_id": session_id,
+            **more,
+        }
+        return await self.record_many(
+            self._observed(
+                query_text=query_text,
+                record_ids=record_ids,
+                model_response=model_response,
+                who=who,
+            )
+        )
+
+    async def feedback(
+        self,
+        request_id: str,
+        *,
+        rater: str,
+        value: str,
+        flag_reason: str | None = None,
+    ) -> Receipt:
+        """Record a rating; the rater stands in the log as a keyed hash.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: nothing was recorded.
+        """
+        return await self.record(self._feedback(request_id, rater, value, flag_reason))
+
+    async def wait(
+        self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
+    ) -> Receipt:
+        """Wait until a checkpoint covers a receipt.
+
+        Raises:
+            UnverifiableError: not within `timeout_s`, or no witness is configured.
+            IntegrityError: the publisher refuses to sign.
+        """
+        _check_stage(stage)
+        deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
+        while not self._is_published(receipt, deadline_us):
+            await asyncio.sleep(POLL_S)
+        return receipt
+
+    async def publish(self, *, timeout_s: float = 30.0) -> None:
+        """Publish what is durable now, without waiting for the interval.
+
+        Raises:
+            IntegrityError: the publisher refuses to sign; the message says why.
+        """
+        await asyncio.to_thread(self._backend.publish, timeout_s)
+
+    async def close(self) -> None:
+        """Commit and publish what waits, then close; calling it again is harmless."""
+        await asyncio.to_thread(self._backend.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _resolved(
+    who: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Ask the callables among the values, with the arguments of the call."""
+    return {
+        name: value(*args, **kwargs) if callable(value) else value
+        for name, value in who.items()
+    }
+
+
+def _without_first_parameter(
+    call: Callable[P, R], function: Callable[..., Any]
+) -> Callable[P, R]:
+    """Show the signature that callers use: without the access."""
+    signature = inspect.signature(function)
+    _, *rest = signature.parameters.values()
+    call.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+    return call

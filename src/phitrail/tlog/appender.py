@@ -1,0 +1,206 @@
+"""The appender: entries in, receipts out, durable in between.
+
+One commit, in this order:
+1. Hold the lock between processes and begin the transaction: one history, however many
+   processes append.
+2. Read the heads. A head that another process moved is read anew and checked against its
+   root.
+3. Look up all keys. The same key with the same keyed hash is a retry and gets its first
+   place; with another hash it is a conflict, and nothing of that item is appended.
+4. Give indexes in the order of arrival, extend the edges, seal the entries.
+5. Sign one promise for each log touched.
+6. Commit. Only then does anyone learn of an index.
+
+An import contract names who may use this module: the recorder and wiring.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from phitrail.durable.database import transaction
+from phitrail.durable.lock import FileLock
+from phitrail.durable.queue import GroupCommit
+from phitrail.errors import ConflictError, IntegrityError
+from phitrail.tlog.checkpoint import Checkpoint
+from phitrail.tlog.hashing import Hash
+from phitrail.tlog.journal import Head, Journal, StoredEvent
+from phitrail.tlog.layout import segment_context
+from phitrail.tlog.log_keys import LogKeys
+from phitrail.tlog.merkle import RightEdge
+from phitrail.tlog.note import sign_note
+from phitrail.tlog.receipt import Position
+from phitrail.tlog.tile import frame_entries
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf on its way: where to, its key, and the keyed hash of what was sent."""
+
+    log: str
+    key: bytes
+    mac: bytes
+    leaf: bytes
+    leaf_hash: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class Sequenced:
+    """The durable outcome of one item: its positions, and promises that cover them."""
+
+    positions: tuple[Position, ...]
+    promises: Mapping[str, bytes]
+
+
+Item: TypeAlias = tuple[Entry, ...]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one commit adds to one log."""
+
+    edge: RightEdge
+    first: int
+    entries: list[Entry] = field(default_factory=list)
+
+
+class Appender:
+    """Appends items (groups of entries that stand or fall together); thread-safe."""
+
+    def __init__(
+        self, journal: Journal, lock_path: Path, keys: Mapping[str, LogKeys]
+    ) -> None:
+        self._journal = journal
+        self._keys = keys
+        self._lock = FileLock(lock_path)
+        self._heads: dict[str, Head] = {}
+        self._queue: GroupCommit[Item, Sequenced] = GroupCommit(
+            self._commit, name="the log"
+        )
+
+    def append(self, item: Item) -> Sequenced:
+        """Append entries as one; return once they are durable.
+
+        Raises:
+            ConflictError: a key stands there already with other content.
+            StorageError: nothing was kept.
+            OutcomeUnknownError: kept or not, nobody knows.
+        """
+        return self._queue.submit(item)
+
+    async def append_async(self, item: Item) -> Sequenced:
+        """Do as `append`, on the running event loop.
+
+        Raises:
+            ConflictError: a key stands there already with other content.
+            StorageError: nothing was kept.
+            OutcomeUnknownError: kept or not, nobody knows.
+        """
+        return await self._queue.submit_async(item)
+
+    def close(self) -> None:
+        """Commit what waits, then close the journal."""
+        self._queue.close()
+        self._journal.close()
+        self._lock.close()
+
+    def _commit(self, items: Sequence[Item]) -> Sequence[Sequenced | Exception]:
+        """Commit one batch; runs on the writer thread alone."""
+        with self._lock, transaction(self._journal.database):
+            heads = {
+                log: self._journal.head(log, self._heads.get(log)) for log in self._keys
+            }
+            known = self._journal.find_events(
+                list(dict.fromkeys(entry.key for item in items for entry in item))
+            )
+            batches: dict[str, _Batch] = {}
+            outcomes = [self._place(item, known, heads, batches) for item in items]
+            for log, batch in batches.items():
+                heads[log] = self._store(log, batch)
+        self._heads = heads
+        promises = {log: head.promise for log, head in heads.items()}
+        return [
+            outcome
+            if isinstance(outcome, Exception)
+            else Sequenced(
+                outcome, {place.log: promises[place.log] for place in outcome}
+            )
+            for outcome in outcomes
+        ]
+
+    def _place(
+        self,
+        item: Item,
+        known: dict[bytes, StoredEvent],
+        heads: Mapping[str, Head],
+        batches: dict[str, _Batch],
+    ) -> tuple[Position, ...] | ConflictError:
+        """Give each entry of an item its place: its first one if it has one."""
+        for entry in item:
+            stored = known.get(entry.key)
+            if stored is not None and stored.mac != entry.mac:
+                return ConflictError(
+                    f"event {_event_id(entry.key)} stands at {stored.log} "
+                    f"{stored.index} with other content; use a new event_id"
+                )
+        positions: list[Position] = []
+        for entry in item:
+            stored = known.get(entry.key)
+            if stored is None:
+                batch = batches.get(entry.log)
+                if batch is None:
+                    edge = heads[entry.log].edge.copy()
+                    batch = batches[entry.log] = _Batch(edge, edge.size)
+                index = batch.first + len(batch.entries)
+                batch.entries.append(entry)
+                stored = known[entry.key] = StoredEvent(
+                    entry.log, index, entry.leaf_hash, entry.mac
+                )
+            positions.append(Position(stored.log, stored.index, stored.leaf_hash))
+        return tuple(positions)
+
+    def _store(self, log: str, batch: _Batch) -> Head:
+        """Store what a commit adds to one log and sign the new head's promise."""
+        keys = self._keys[log]
+        entries = batch.entries
+        hashes = [entry.leaf_hash for entry in entries]
+        batch.edge.extend(hashes)
+        root = batch.edge.root()
+        self._journal.insert_entries(
+            log,
+            batch.first,
+            sealed=keys.seal(
+                frame_entries((entry.leaf for entry in entries), at_most=len(entries)),
+                segment_context(keys.origin, batch.first),
+            ),
+            keys=[entry.key for entry in entries],
+            hashes=hashes,
+            macs=[entry.mac for entry in entries],
+        )
+        promise = sign_note(
+            Checkpoint(keys.origin, batch.edge.size, root).body(), [keys.promise]
+        )
+        head = Head(log, batch.edge, root, promise)
+        self._journal.store_head(head)
+        return head
+
+
+def _event_id(key: bytes) -> str:
+    digits = key[:16].hex()
+    return "-".join(
+        (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    )
+
+
+def check_head(head: Head, keys: LogKeys) -> None:
+    """Check that a stored head's promise is this log's own and says the same.
+
+    Raises:
+        IntegrityError: another log's journal, or an altered head.
+    """
+    expected = Checkpoint(keys.origin, head.size, head.root).body()
+    if head.size and not head.promise.startswith(expected.encode() + b"\n"):
+        raise IntegrityError(
+            f"the journal's head of {head.log} is not what its promise says"
+        )

@@ -1,0 +1,70 @@
+"""Checkpoints that came back from outside this host; the signer must respect them.
+
+Files in `state/outside/` are signed notes of our own logs, brought back by an officer, a
+witness or another disk. A log that is smaller than one of them, or whose tree does not
+have that root at that size, was cut or restored from a backup: signing anything then
+would fork the history, which nothing can repair.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phitrail.errors import IntegrityError, StorageError
+from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.hashing import Hash
+from phitrail.tlog.note import VerifierKey, parse_note
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideCheckpoint:
+    """A verified checkpoint and the name of the file that it came in."""
+
+    source: str
+    checkpoint: Checkpoint
+
+
+def read_outside(
+    directory: Path, origin: str, keys: Sequence[VerifierKey]
+) -> Iterator[OutsideCheckpoint]:
+    """Read the outside checkpoints of one origin.
+
+    Raises:
+        IntegrityError: a file is no checkpoint, or its signature does not verify.
+        StorageError: a file cannot be read.
+    """
+    if not directory.is_dir():
+        return
+    for place in sorted(directory.iterdir()):
+        try:
+            data = place.read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot read {place}: {error.strerror}") from error
+        if parse_note(data).text.split("\n", 1)[0] != origin:
+            continue
+        yield OutsideCheckpoint(place.name, open_checkpoint(data, keys, origin=origin))
+
+
+def check_not_behind(outside: OutsideCheckpoint, size: int, root: Hash | None) -> None:
+    """Check one outside checkpoint against a log of `size`.
+
+    Args:
+        outside: the checkpoint from outside.
+        size: how many entries the log holds.
+        root: the log's root at the outside checkpoint's size, where it is known.
+
+    Raises:
+        IntegrityError: the log is behind it, or has another history.
+    """
+    seen = outside.checkpoint
+    if seen.size > size:
+        raise IntegrityError(
+            f"{outside.source}: {seen.origin} had {seen.size} entries outside this "
+            f"host and has {size} here: it was cut or restored from a backup. Nothing "
+            "is signed; bring back the missing entries, or keep this copy as evidence"
+        )
+    if root is not None and root != seen.root:
+        raise IntegrityError(
+            f"{outside.source}: {seen.origin} had another root at size {seen.size} "
+            "outside this host: its history was rewritten. Nothing is signed"
+        )

@@ -1,0 +1,155 @@
+"""Reading one log: entries, proofs, and where an event stands.
+
+Entries come from sealed bundles once they are published and from the journal before.
+What is read is checked: an entry that does not hash to its place in the tree is never
+given out. Reading takes no lock and delays no writer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from phitrail.durable.files import DurableFiles
+from phitrail.errors import InputError, IntegrityError, UnverifiableError
+from phitrail.tlog import layout
+from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
+from phitrail.tlog.journal import Journal
+from phitrail.tlog.log_keys import LogKeys
+from phitrail.tlog.proof import inclusion_proof
+from phitrail.tlog.publisher import read_segments
+from phitrail.tlog.receipt import Position
+from phitrail.tlog.tile import TILE_WIDTH, node_reader, split_bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An entry's inclusion in a checkpoint that was published."""
+
+    index: int
+    leaf_hash: Hash
+    checkpoint: Checkpoint
+    note: bytes
+    proof: tuple[Hash, ...]
+
+
+class LogReader:
+    """Reads one log; `journal` is a connection of the reading thread's own."""
+
+    def __init__(
+        self, log: str, journal: Journal, files: DurableFiles, keys: LogKeys
+    ) -> None:
+        self.log = log
+        self._journal = journal
+        self._files = files
+        self._keys = keys
+
+    def size(self) -> int:
+        """Count the durable entries, published or not."""
+        return self._journal.head(self.log).size
+
+    def published(self) -> tuple[Checkpoint, bytes] | None:
+        """Return the newest checkpoint and its signed note."""
+        newest = self._journal.newest_checkpoint(self.log)
+        if newest is None:
+            return None
+        return open_checkpoint(newest[1], [self._keys.checkpoint.vkey]), newest[1]
+
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
+        """Read the leaves [start, end), each as it was hashed.
+
+        Raises:
+            InputError: the range is not in the log.
+            IntegrityError: an entry is missing or is not what its place says.
+        """
+        if not 0 <= start <= end <= self.size():
+            raise InputError.for_field(
+                "index", f"must be within the log of {self.size()} entries"
+            )
+        published = self._journal.newest_checkpoint(self.log)
+        in_bundles = min(end, (published[0] if published else 0) // 256 * 256)
+        at = start
+        while at < in_bundles:
+            index = at // TILE_WIDTH
+            stop = min(in_bundles, (index + 1) * TILE_WIDTH)
+            bundle = self._bundle(index)
+            yield from bundle[at % TILE_WIDTH : stop - index * TILE_WIDTH]
+            at = stop
+        if at < end:
+            yield from read_segments(
+                self._journal, self.log, self._keys, start=at, end=end
+            )
+
+    def entry(self, index: int) -> bytes:
+        """Read one leaf.
+
+        Raises:
+            InputError: there is no such index.
+            IntegrityError: it is missing or altered.
+        """
+        return next(self.entries(index, index + 1))
+
+    def _bundle(self, index: int) -> list[bytes]:
+        try:
+            envelope = self._files.read(layout.sealed_bundle(self.log, index))
+            tile = self._files.read(layout.public_tile(self.log, 0, index))
+        except FileNotFoundError as error:
+            raise IntegrityError(
+                f"{self.log}: bundle or tile {index} is missing; restore it from the "
+                "archive"
+            ) from error
+        context = layout.bundle_context(self._keys.origin, index, TILE_WIDTH)
+        entries = split_bundle(self._keys.open(envelope, context), TILE_WIDTH)
+        hashes = b"".join(map(hash_leaf, entries))
+        if hashes != tile:
+            raise IntegrityError(
+                f"{self.log}: bundle {index} does not hash to its tile; entries "
+                f"{index * TILE_WIDTH} to {index * TILE_WIDTH + 255} were altered"
+            )
+        return entries
+
+    def prove(self, index: int) -> Proven:
+        """Prove that an entry is in the newest checkpoint.
+
+        Raises:
+            UnverifiableError: the entry is durable, not yet published.
+            IntegrityError: a tile is missing or damaged.
+        """
+        published = self.published()
+        if published is None or index >= published[0].size:
+            raise UnverifiableError(
+                f"{self.log} entry {index} is durable and not yet in a checkpoint; "
+                "try again in a second, or run `phitrail status`"
+            )
+        checkpoint, note = published
+        node = node_reader(self._read_tile, checkpoint.size)
+        return Proven(
+            index,
+            node(0, index),
+            checkpoint,
+            note,
+            tuple(inclusion_proof(index, checkpoint.size, node)),
+        )
+
+    def _read_tile(self, level: int, index: int, width: int) -> bytes:
+        """Read a tile; where the partial one is gone, cut the full one."""
+        try:
+            return self._files.read(layout.public_tile(self.log, level, index, width))
+        except FileNotFoundError:
+            pass
+        try:
+            full = self._files.read(layout.public_tile(self.log, level, index))
+        except FileNotFoundError as error:
+            raise IntegrityError(
+                f"{self.log}: tile {level}/{index} is missing; restore it from the "
+                "archive"
+            ) from error
+        return full[: width * HASH_BYTES]
+
+
+def find_event(journal: Journal, event_id: bytes) -> list[Position]:
+    """Say where the parts of an event stand; nothing when it is in no log."""
+    low, high = event_id + b"\x00\x00", event_id + b"\xff\xff"
+    return [
+        Position(stored.log, stored.index, stored.leaf_hash)
+        for stored in journal.events_between(low, high)
+    ]
