@@ -38,7 +38,11 @@ class InputError(PhitrailError):
 
 
 class ConflictError(PhitrailError):
-    """The same event id came with other content."""
+    """The same event id came with other content; `event_id` says which."""
+
+    def __init__(self, message: str, *, event_id: str = "") -> None:
+        super().__init__(message)
+        self.event_id = event_id
 
 
 class AccessDeniedError(PhitrailError):

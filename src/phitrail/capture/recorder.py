@@ -118,9 +118,8 @@ class Recorder:
         whole = tuple(entry for item in items for entry in item)
         try:
             return _receipts(drafts, items, self._appender.append(whole))
-        except ConflictError:
-            for item in self._conflict_items(drafts, now):
-                self._appender.append(item)
+        except ConflictError as error:
+            self._appender.append(self._conflict_item(error, now))
             raise
 
     async def record_async(self, record: CallerRecord, now: datetime) -> Receipt:
@@ -153,9 +152,8 @@ class Recorder:
         whole = tuple(entry for item in items for entry in item)
         try:
             return _receipts(drafts, items, await self._appender.append_async(whole))
-        except ConflictError:
-            for item in self._conflict_items(drafts, now):
-                await self._appender.append_async(item)
+        except ConflictError as error:
+            await self._appender.append_async(self._conflict_item(error, now))
             raise
 
     # --- steps 1 to 3 ---
@@ -313,20 +311,15 @@ class Recorder:
 
     # --- conflicts ---
 
-    def _conflict_items(
-        self, drafts: Sequence[_Draft], now: datetime
-    ) -> Sequence[Item]:
-        """Build the record of a refused reuse: one security event for each id."""
-        events = [
-            SecurityEvent(
-                event_type=EventType.EVENT_ID_CONFLICT,
-                object_id=draft.event_id,
-                reason_code="event_id_reused",
-                detector="recorder",
-            )
-            for draft in drafts
-        ]
-        return [self._item(draft, now) for draft in self._drafts(events, now)]
+    def _conflict_item(self, error: ConflictError, now: datetime) -> Item:
+        """Build the record of a refused reuse: one security event for that id."""
+        event = SecurityEvent(
+            event_type=EventType.EVENT_ID_CONFLICT,
+            object_id=error.event_id,
+            reason_code="event_id_reused",
+            detector="recorder",
+        )
+        return self._item(self._draft(event, now), now)
 
 
 def _exchange(event: CallerEvent, fields: Mapping[str, Any]) -> AuditLeaf:

@@ -159,7 +159,7 @@ def decode_caller_record(line: bytes) -> CallerRecord:
     """
     try:
         plain = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise InputError.for_field("(line)", "must be one JSON object") from None
     if not isinstance(plain, dict):
         raise InputError.for_field("(line)", "must be one JSON object")

@@ -140,9 +140,11 @@ class Appender:
         for entry in item:
             stored = known.get(entry.key)
             if stored is not None and stored.mac != entry.mac:
+                event_id = _event_id(entry.key)
                 return ConflictError(
-                    f"event {_event_id(entry.key)} stands at {stored.log} "
-                    f"{stored.index} with other content; use a new event_id"
+                    f"event {event_id} stands at {stored.log} {stored.index} with "
+                    "other content; use a new event_id",
+                    event_id=event_id,
                 )
         positions: list[Position] = []
         for entry in item:
