@@ -1,0 +1,446 @@
+"""The offline verifier of one log: hashes and signatures alone (RFC 6962, C2SP tlog-tiles).
+
+1. Genesis: leaf 0 is the clear copy, and it pins the keys that may speak for the log.
+2. The newest checkpoint is signed by the pinned key, under the log's origin.
+3. Every tile is derived anew, from the entries where they can be opened, else from the
+   tiles of level 0, level by level up to the root.
+4. Every checkpoint that was kept is signed and a prefix: the tree has its root at its size.
+   Two signed roots for one size are a fork.
+5. Every checkpoint or promise from outside is signed, not larger than the log, and a prefix.
+6. What the journal holds beyond the newest checkpoint continues the tree to the journal's
+   head, and the head's promise is signed by the promise key.
+7. Deep: each entry is checked (`entries`), and the journal knows as many events as there
+   are entries.
+
+Bytes come in through callables, ranges of derived tiles in order through `take` (another
+process may have derived them: `derive`). Nothing here reads a file, opens an envelope or
+knows a clock. It collects what it finds and does not stop at the first.
+
+Only step 5 sees a history that was rewritten whole, with the host's own keys: everything
+else in this list can be made to agree by whoever owns the host.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from phitrail.errors import InputError, IntegrityError
+from phitrail.events.codes import Log
+from phitrail.evidence.derive import (
+    Claim,
+    Derived,
+    Source,
+    derive_tile,
+    open_kept,
+    place_claims,
+)
+from phitrail.evidence.findings import Check, Finding, Findings
+from phitrail.evidence.ladder import TileLadder
+from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.genesis import Pinned, read_genesis
+from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
+from phitrail.tlog.merkle import RightEdge, root_of_edge
+from phitrail.tlog.note import parse_note
+from phitrail.tlog.tile import TILE_WIDTH, split_tile
+
+
+class Mode(StrEnum):
+    """How far down a verification could look."""
+
+    ENTRIES = "entries opened"
+    TILES = "tiles only"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A signed note that was kept outside the host, and what it is called."""
+
+    source: str
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What the journal says at one moment.
+
+    Attributes:
+        newest: the newest checkpoint it keeps: size and note.
+        size: how many entries it has given an index.
+        root: the root that it stores for them.
+        promise: the note that the promise key signed over both.
+        tail: leaf hashes, end to end, from the last full bundle of `newest` on, up to
+            `size`; None where they could not be opened.
+        events: how many rows its table of events has; None unless deep.
+    """
+
+    newest: tuple[int, bytes] | None
+    size: int
+    root: Hash
+    promise: bytes
+    tail: bytes | None = None
+    events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogVerdict:
+    """What came of one log.
+
+    Attributes:
+        size: entries under the newest checkpoint that verified.
+        entries: how many of them were derived and agreed.
+        kept: how many kept checkpoints were found to be prefixes.
+        held_to: the size up to which something from outside agrees; None for nothing.
+        held_by: what agreed, by name.
+        counts: how many findings of each check; `findings` keeps the first of each.
+    """
+
+    log: Log
+    origin: str
+    mode: Mode
+    size: int
+    entries: int
+    kept: int
+    held_to: int | None
+    held_by: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    counts: dict[str, int]
+
+
+class LogVerifier:
+    """Verifies one log: made from its notes, fed with ranges, then finished."""
+
+    def __init__(
+        self,
+        log: Log,
+        source: Source,
+        *,
+        genesis: bytes,
+        public: bytes | None,
+        journal: Journal | None,
+        outside: Iterable[Outside],
+        findings: Findings,
+    ) -> None:
+        self._log = log
+        self._source = source
+        self._genesis = genesis
+        self._journal = journal
+        self._findings = findings
+        self._claims: list[Claim] = []
+        self._beyond: list[Claim] = []
+        self._newest: Checkpoint | None = None
+        self._edge = RightEdge()  # its leaves are full tiles
+        self._ladder = TileLadder(source.read_tile, source.widths_of, findings)
+        self._first_leaf = b""
+        self._previous: Claim | None = None
+        self._entries = 0
+        self._kept = 0
+        self._held: list[Claim] = []
+        self.pinned: Pinned | None = self._read_pins()
+        if self.pinned is not None:
+            self._open_newest(self.pinned, public)
+            self._open_outside(self.pinned, outside)
+
+    @property
+    def size(self) -> int:
+        """Entries under the newest checkpoint that is signed."""
+        return self._newest.size if self._newest is not None else 0
+
+    @property
+    def full_tiles(self) -> int:
+        """How many full tiles of level 0 are to be derived and taken."""
+        return self.size // TILE_WIDTH
+
+    def claims_within(self, tiles: range) -> tuple[Claim, ...]:
+        """Give the claims that the derivation of these tiles must place."""
+        low, high = tiles.start * TILE_WIDTH, tiles.stop * TILE_WIDTH
+        return tuple(claim for claim in self._claims if low < claim.size <= high)
+
+    # --- step 1 ---
+
+    def _read_pins(self) -> Pinned | None:
+        try:
+            return read_genesis(self._genesis, self._log)
+        except (IntegrityError, InputError) as error:
+            self._findings.add(
+                Check.GENESIS,
+                "genesis.json",
+                f"{error}; nothing in this log can be believed without its keys: put "
+                "the genesis back from a copy",
+            )
+            return None
+
+    # --- step 2 ---
+
+    def _open_newest(self, pinned: Pinned, public: bytes | None) -> None:
+        """Take the newest signed checkpoint, of the public one and the journal's."""
+        shown = self._open(pinned, public)
+        newest = shown
+        if self._journal is not None:
+            newest = self._newest_of(pinned, self._journal, shown)
+        self._newest = newest
+        for opened in {shown, newest} - {None}:
+            if opened is not None:
+                self._claims.append(
+                    Claim(Check.CHECKPOINT, "checkpoint", opened.size, opened.root)
+                )
+
+    def _newest_of(
+        self, pinned: Pinned, journal: Journal, shown: Checkpoint | None
+    ) -> Checkpoint | None:
+        """Give the newest checkpoint that opens: the journal's, or the public one."""
+        size, note = journal.newest or (0, b"")
+        if shown is not None and size < shown.size:
+            self._findings.add(
+                Check.KEPT,
+                f"size {shown.size}",
+                "the journal does not keep the public checkpoint: it was cut, or "
+                "restored from a backup",
+            )
+            return shown
+        try:
+            return open_checkpoint(note, [pinned.log_key], origin=pinned.genesis.origin)
+        except IntegrityError:
+            return shown  # the note is found wrong among the kept ones
+
+    def _open(self, pinned: Pinned, public: bytes | None) -> Checkpoint | None:
+        origin = pinned.genesis.origin
+        if public is None:
+            self._findings.add(
+                Check.CHECKPOINT, "checkpoint", "is missing; publish to put it back"
+            )
+            return None
+        try:
+            return open_checkpoint(public, [pinned.log_key], origin=origin)
+        except IntegrityError as error:
+            self._findings.add(Check.CHECKPOINT, "checkpoint", str(error))
+            return None
+
+    # --- step 5, the signatures ---
+
+    def _open_outside(self, pinned: Pinned, outside: Iterable[Outside]) -> None:
+        origin = pinned.genesis.origin
+        for held in outside:
+            try:
+                seen = open_checkpoint(
+                    held.note, [pinned.log_key, pinned.promise_key], origin=origin
+                )
+            except IntegrityError as error:
+                self._findings.add(
+                    Check.OUTSIDE,
+                    held.source,
+                    f"{error}; either it is not this log's, or the log's keys were "
+                    "replaced",
+                )
+                continue
+            claim = Claim(Check.OUTSIDE, held.source, seen.size, seen.root)
+            durable = self._journal.size if self._journal is not None else 0
+            if seen.size > max(self.size, durable):
+                self._findings.add(
+                    Check.OUTSIDE,
+                    held.source,
+                    f"had {seen.size} entries outside, there are "
+                    f"{max(self.size, durable)} here: the log was cut, or restored "
+                    "from a backup",
+                )
+            elif seen.size > self.size:
+                self._beyond.append(claim)
+            else:
+                self._claims.append(claim)
+
+    # --- steps 3 to 5: the tree ---
+
+    def take(self, derived: Derived) -> None:
+        """Take the next range of full tiles; ranges must come in order."""
+        at = 0
+        self._findings.extend(derived.findings)
+        self._entries += derived.entries
+        if not self._edge.size:
+            self._first_leaf = derived.first_leaf
+        hashes = derived.tile_hashes
+        begin = self._edge.size
+        for claim, inner in derived.claims:
+            upto = (claim.size // TILE_WIDTH - begin) * HASH_BYTES
+            self._push(hashes[at:upto])
+            at = upto
+            self._check_claim(claim, inner)
+        self._push(hashes[at:])
+
+    def _push(self, tile_hashes: bytes) -> None:
+        for at in range(0, len(tile_hashes), HASH_BYTES):
+            tile_hash = Hash(tile_hashes[at : at + HASH_BYTES])
+            self._edge.append(tile_hash)
+            self._ladder.push(tile_hash)
+
+    def _root(self, inner: bytes) -> Hash:
+        peaks = split_tile(inner, len(inner) // HASH_BYTES)
+        return root_of_edge((*self._edge.peaks, *peaks))
+
+    def _check_claim(self, claim: Claim, inner: bytes) -> None:
+        """Hold one signed claim against the tree as it stands derived."""
+        before, self._previous = self._previous, claim
+        if before and before.size == claim.size and before.root != claim.root:
+            self._findings.add(
+                Check.FORK,
+                f"size {claim.size}",
+                f"two signed roots for one size: {before.source} and {claim.source}",
+            )
+        if self._root(inner) != claim.root:
+            self._findings.add(claim.check, claim.source, _contradiction(claim))
+        elif claim.check is Check.OUTSIDE and claim.size:
+            self._held.append(claim)
+        elif claim.check is Check.KEPT:
+            self._kept += 1
+
+    def finish(self, kept: Iterable[tuple[int, bytes]]) -> LogVerdict:
+        """Derive the unfinished tile, close the tree, and say what came of it.
+
+        Args:
+            kept: the kept checkpoints beyond the last full tile: (size, note) of each.
+        """
+        if self.pinned is not None and self._newest is not None:
+            self._finish_tree(self.pinned, self._newest, kept)
+            if self._journal is not None:
+                self._check_journal(self.pinned, self._newest, self._journal)
+        findings = self._findings
+        held = sorted(self._held, key=lambda claim: claim.size)
+        origin = self.pinned.genesis.origin if self.pinned is not None else ""
+        return LogVerdict(
+            self._log,
+            origin,
+            Mode.TILES if self._source.open_bundle is None else Mode.ENTRIES,
+            self.size,
+            self._entries,
+            self._kept,
+            held[-1].size if held else None,
+            tuple(claim.source for claim in held),
+            findings.kept,
+            {check.value: count for check, count in findings.counts.items()},
+        )
+
+    def _finish_tree(
+        self, pinned: Pinned, newest: Checkpoint, kept: Iterable[tuple[int, bytes]]
+    ) -> None:
+        findings, origin = self._findings, pinned.genesis.origin
+        index, width = divmod(newest.size, TILE_WIDTH)
+        claims = open_kept(kept, pinned.log_key, origin, findings)
+        claims += [claim for claim in self._claims if claim.size > index * TILE_WIDTH]
+        claims.sort(key=lambda claim: claim.size)
+        if width:
+            self._finish_level_0(index, width, newest, claims)
+        self._ladder.finish()
+        self._check_genesis()
+
+    def _finish_level_0(
+        self, index: int, width: int, newest: Checkpoint, claims: Sequence[Claim]
+    ) -> None:
+        def is_right(hashes: bytes) -> bool:
+            return self._root(_peaks(hashes)) == newest.root
+
+        hashes, agreed = derive_tile(
+            self._log.value, index, width, self._source, is_right, self._findings
+        )
+        if hashes is None:
+            return
+        self._entries += agreed
+        if not index:
+            self._first_leaf = hashes[:HASH_BYTES]
+        self._ladder.compare_earlier(0, index, hashes)
+        for claim, inner in place_claims(claims, index, hashes):
+            self._check_claim(claim, inner)
+
+    def _check_genesis(self) -> None:
+        if self._first_leaf != hash_leaf(self._genesis):
+            self._findings.add(
+                Check.GENESIS,
+                "entry 0",
+                "leaf 0 is not the clear copy of the genesis: one of them was altered",
+            )
+
+    # --- steps 6 and 7: the journal ---
+
+    def _check_journal(
+        self, pinned: Pinned, newest: Checkpoint, journal: Journal
+    ) -> None:
+        findings = self._findings
+        where = f"head {journal.size}"
+        if journal.size < newest.size:
+            findings.add(
+                Check.HEAD,
+                where,
+                f"the journal has {journal.size} entries, {newest.size} were "
+                "published: it was cut, or restored from a backup",
+            )
+        try:
+            promised = open_checkpoint(
+                journal.promise, [pinned.promise_key], origin=pinned.genesis.origin
+            )
+        except IntegrityError as error:
+            findings.add(Check.PROMISE, where, str(error))
+        else:
+            if (promised.size, promised.root) != (journal.size, journal.root):
+                findings.add(
+                    Check.HEAD, where, "the journal's head is not what was promised"
+                )
+        if journal.size == newest.size and journal.root != newest.root:
+            findings.add(
+                Check.HEAD, where, "has another root than the checkpoint of its size"
+            )
+        if journal.tail is not None and journal.size >= newest.size:
+            self._continue_tree(newest, journal, journal.tail)
+        if journal.events is not None and journal.events != journal.size:
+            findings.add(
+                Check.EVENT,
+                "table of events",
+                f"has {journal.events} rows for {journal.size} entries",
+            )
+
+    def _continue_tree(self, newest: Checkpoint, journal: Journal, tail: bytes) -> None:
+        """Extend the derived tree by the journal's entries, up to its head."""
+        start = newest.size // TILE_WIDTH * TILE_WIDTH
+        if len(tail) != (journal.size - start) * HASH_BYTES:
+            return  # it begins elsewhere, at a kept checkpoint that was found wrong
+        edge = RightEdge.from_bytes(start, self._edge.to_bytes())
+        leaves = split_tile(tail, journal.size - start)
+        edge.extend(leaves[: newest.size - start])
+        if edge.root() != newest.root:
+            self._findings.add(
+                Check.JOURNAL,
+                f"entries {start} to {newest.size - 1}",
+                "the journal's entries are not those that were published",
+            )
+        for claim in sorted(self._beyond, key=lambda claim: claim.size):
+            edge.extend(leaves[edge.size - start : claim.size - start])
+            if edge.root() == claim.root:
+                self._held.append(claim)
+            else:
+                self._findings.add(claim.check, claim.source, _contradiction(claim))
+        edge.extend(leaves[edge.size - start :])
+        if edge.root() != journal.root:
+            self._findings.add(
+                Check.JOURNAL,
+                f"entries {newest.size} to {journal.size - 1}",
+                "the journal's entries do not lead to its head",
+            )
+
+
+def _peaks(hashes: bytes) -> bytes:
+    edge = RightEdge()
+    edge.extend(split_tile(hashes, len(hashes) // HASH_BYTES))
+    return edge.to_bytes()
+
+
+def _contradiction(claim: Claim) -> str:
+    where = {
+        Check.OUTSIDE: "outside this host: its history was rewritten",
+        Check.KEPT: "when it was signed: entries before it were altered",
+    }.get(claim.check, "by its signature than by its tiles")
+    return f"the log had another root at size {claim.size} {where}"
+
+
+def origin_of_note(note: bytes) -> str:
+    """Read whose checkpoint a note says it is; nothing of it is verified.
+
+    Raises:
+        IntegrityError: it is no signed note.
+    """
+    return parse_note(note).text.split("\n", 1)[0]
