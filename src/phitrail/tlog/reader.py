@@ -43,6 +43,10 @@ class LogReader:
         self._files = files
         self._keys = keys
 
+    def close(self) -> None:
+        """Close the connection that this reader was given."""
+        self._journal.close()
+
     def size(self) -> int:
         """Count the durable entries, published or not."""
         return self._journal.head(self.log).size
