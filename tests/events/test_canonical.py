@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phitrail.errors import InputError, IntegrityError
-from phitrail.events import canonical, codes, shapes
+from phitrail.events import canonical, codes, policy, shapes
 from phitrail.events.alert import Alert
 from phitrail.events.audit import AuditEvent, AuditLeaf
 from phitrail.events.genesis import Genesis
@@ -64,7 +64,6 @@ def _drawn(info: Any) -> st.SearchStrategy[Any]:
 
 def records() -> st.SearchStrategy[msgspec.Struct]:
     """Draw a record of any kind whose fields are all admitted."""
-
     return st.one_of([_of_kind(kind) for kind in LEAF_TYPES])
 
 
@@ -104,9 +103,8 @@ def test_no_text_outside_its_shape_becomes_a_leaf(
         info = msgspec.inspect.type_info(field.type)
         if not isinstance(info, msgspec.inspect.UnionType):
             continue
-        record: AuditLeaf = AuditEvent(
-            event_type=event_type, **{field.name: text + " says hello"}
-        )
+        fields: Any = {field.name: text + " says hello"}
+        record: AuditLeaf = AuditEvent(event_type=event_type, **fields)
 
         with pytest.raises(InputError) as caught:
             canonical.encode_leaf(record)
@@ -130,7 +128,7 @@ def test_an_error_names_field_and_rule_and_never_the_value(
 
         shown = f"{caught.value!s} {caught.value!r} {caught.value.__cause__!r}"
         assert CANARY not in shown
-        assert caught.value.__suppress_context__
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
         assert caught.value.field in kind.__struct_fields__
 
 
@@ -264,7 +262,7 @@ def test_every_string_field_has_a_rule_in_words() -> None:
     """An operator must be told what to write instead."""
     for leaf_type in LEAF_TYPES.values():
         for field in msgspec.structs.fields(leaf_type):
-            rule = canonical.rule_of(field.type)
+            rule = policy.rule_of(field.type)
 
             assert rule not in {"", "a value of its type"}
 
@@ -275,7 +273,7 @@ def test_canonical_bytes_of_protected_values_need_an_opener() -> None:
 
     with pytest.raises(InputError):
         canonical.encode_canonical(value)
-    assert canonical.encode_canonical(value, open_value=lambda _: "x") == b'["a","x"]'
+    assert canonical.encode_opened(value, lambda _: "x") == b'["a","x"]'
 
 
 @pytest.mark.parametrize("text", ["", "x" * 129, "a\nb", "a\x00", "\u202eabc"])

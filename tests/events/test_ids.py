@@ -11,8 +11,8 @@ from phitrail.errors import InputError
 from phitrail.events.ids import format_time, new_uuid7, parse_time, uuid_bytes
 
 moments = st.datetimes(
-    min_value=datetime(1970, 1, 2),
-    max_value=datetime(9999, 1, 1),  # noqa: DTZ001
+    min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis wants naive bounds
+    max_value=datetime(9999, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
 ).map(lambda moment: moment.replace(tzinfo=UTC))
 
 

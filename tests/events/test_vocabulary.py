@@ -53,7 +53,7 @@ def test_listed_terms_absent_fields_and_our_own_terms_pass() -> None:
 
 def test_an_unknown_list_is_refused() -> None:
     """A typing mistake in tenant.yaml must not admit nothing silently."""
-    with pytest.raises(InputError, match="vocabulary.role"):
+    with pytest.raises(InputError, match=r"vocabulary\.role"):
         Vocabulary.from_lists({"role": frozenset()})
 
 

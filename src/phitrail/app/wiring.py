@@ -11,7 +11,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.app.config import Policy, Tenant, read_policy, read_tenant
-from phitrail.capture.recorder import Recorder, Systems
+from phitrail.capture.exchange import Systems
+from phitrail.capture.recorder import Recorder
 from phitrail.capture.text_hash import TextHasher
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock

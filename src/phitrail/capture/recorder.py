@@ -17,28 +17,27 @@ with many patient records goes in parts that share the event id, in one transact
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
+from phitrail.capture.exchange import Exchange, Systems
 from phitrail.errors import ConflictError, InputError
-from phitrail.events.audit import AuditEvent, AuditLeaf, CallerEvent
+from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import (
     CallerRecord,
     LeafRecord,
-    encode_canonical,
     encode_leaf,
+    encode_opened,
     log_of,
 )
 from phitrail.events.codes import EventType
 from phitrail.events.ids import format_time, new_uuid7
-from phitrail.events.protected import Protected
 from phitrail.events.security import SecurityEvent
 from phitrail.events.unprotect import unprotect
 from phitrail.events.vocabulary import Vocabulary
-from phitrail.identity.map import IdentityMap, Subject
+from phitrail.identity.map import IdentityMap, SubjectKey
 from phitrail.identity.surrogate import written_surrogate
 from phitrail.tlog.appender import Appender, Entry, Item, Sequenced
 from phitrail.tlog.hashing import hash_leaf
@@ -46,28 +45,16 @@ from phitrail.tlog.receipt import Receipt
 
 RECORDS_IN_A_PART = 200
 NONCE_BYTES = 16
-_NOBODY = Protected("")
-
-ValueT = TypeVar("ValueT")
+_NO_SURROGATES: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Systems:
-    """Which identifier system names patients, records and users (tenant.yaml)."""
-
-    patient: str = "mrn"
-    record: str = "ehr"
-    user: str = "workforce"
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A record on its way: who it is about, and its idempotency hash."""
+class _Draft(NamedTuple):
+    """A record on its way: its id, idempotency hash, and surrogates for identifiers."""
 
     record: CallerRecord
     event_id: str
     mac: bytes
-    subjects: tuple[Subject, ...]
+    surrogates: Mapping[str, Any]
 
 
 class Recorder:
@@ -85,7 +72,7 @@ class Recorder:
         self._appender = appender
         self._identity = identity
         self._vocabulary = vocabulary
-        self._systems = systems
+        self._exchange = Exchange(identity, systems)
         self._idempotency = idempotency
 
     def record(self, record: CallerRecord, now: datetime) -> Receipt:
@@ -110,14 +97,13 @@ class Recorder:
             StorageError: nothing was recorded.
             OutcomeUnknownError: open the trail again, retry with the same event ids.
         """
-        drafts = self._drafts(records, now)
-        unmet = self._unmet(drafts)
-        if unmet:
-            self._identity.resolve(unmet, field="records")
+        drafts, unmet = self._drafts(records, now)
+        while unmet:
+            self._identity.resolve(unmet)
+            drafts, unmet = self._drafts_again(drafts)
         items = [self._item(draft, now) for draft in drafts]
-        whole = tuple(entry for item in items for entry in item)
         try:
-            return _receipts(drafts, items, self._appender.append(whole))
+            return _receipts(drafts, items, self._appender.append(_whole(items)))
         except ConflictError as error:
             self._appender.append(self._conflict_item(error, now))
             raise
@@ -144,14 +130,15 @@ class Recorder:
             StorageError: nothing was recorded.
             OutcomeUnknownError: open the trail again, retry with the same event ids.
         """
-        drafts = self._drafts(records, now)
-        unmet = self._unmet(drafts)
-        if unmet:
-            await self._identity.resolve_async(unmet, field="records")
+        drafts, unmet = self._drafts(records, now)
+        while unmet:
+            await self._identity.resolve_async(unmet)
+            drafts, unmet = self._drafts_again(drafts)
         items = [self._item(draft, now) for draft in drafts]
-        whole = tuple(entry for item in items for entry in item)
         try:
-            return _receipts(drafts, items, await self._appender.append_async(whole))
+            return _receipts(
+                drafts, items, await self._appender.append_async(_whole(items))
+            )
         except ConflictError as error:
             await self._appender.append_async(self._conflict_item(error, now))
             raise
@@ -160,69 +147,51 @@ class Recorder:
 
     def _drafts(
         self, records: Sequence[CallerRecord], now: datetime
-    ) -> tuple[_Draft, ...]:
+    ) -> tuple[list[_Draft], list[SubjectKey]]:
+        """Draft records; list the subjects that have no surrogate here yet."""
         if not records:
             raise InputError.for_field("(records)", "at least one is needed")
-        drafts = tuple(self._draft(record, now) for record in records)
-        if len({draft.event_id for draft in drafts}) < len(drafts):
+        unmet: list[SubjectKey] = []
+        drafts = [self._draft(record, now, unmet) for record in records]
+        if len(drafts) > 1 and len({draft.event_id for draft in drafts}) < len(drafts):
             raise InputError.for_field("event_id", "must differ within one call")
-        return drafts
+        return drafts, unmet
 
-    def _draft(self, record: CallerRecord, now: datetime) -> _Draft:
+    def _draft(
+        self, record: CallerRecord, now: datetime, unmet: list[SubjectKey]
+    ) -> _Draft:
         if record.received_at is not None or record.nonce is not None:
             raise InputError.for_field(
                 "received_at" if record.received_at is not None else "nonce",
                 "is set by the log; leave it out",
             )
-        version, digest = self._idempotency(
-            encode_canonical(record, open_value=unprotect)
-        )
+        version, digest = self._idempotency(encode_opened(record, unprotect))
         self._vocabulary.check(record)
         return _Draft(
             record,
             new_uuid7(now) if record.event_id is None else record.event_id,
             version.to_bytes(2, "big") + digest,
-            self._subjects(record) if isinstance(record, AuditEvent) else (),
+            self._surrogates(record, unmet),
         )
-
-    def _subjects(self, event: CallerEvent) -> tuple[Subject, ...]:
-        """List who and what an event is about: what needs a surrogate."""
-        systems = self._systems
-        subjects: list[Subject] = []
-        try:
-            for patient, item, _ in event.records:
-                if patient != _NOBODY:
-                    subjects.append((systems.patient, _held(patient)))
-                subjects.append((systems.record, _held(item)))
-        except (TypeError, ValueError):
-            raise InputError.for_field(
-                "records",
-                "each: (patient, record, resource type), identifiers protected",
-            ) from None
-        if event.resource_id is not None:
-            subjects.append((systems.record, _held(event.resource_id, "resource_id")))
-        for field in ("user_id", "on_behalf_of"):
-            user = getattr(event, field)
-            if isinstance(user, str) and "@" in user:
-                subjects.append((systems.user, Protected(user)))
-        return tuple(subjects)
 
     # --- step 4 ---
 
-    def _unmet(self, drafts: Sequence[_Draft]) -> list[Subject]:
-        cached = self._identity.cached
-        return [
-            subject
-            for draft in drafts
-            for subject in draft.subjects
-            if cached(*subject) is None
-        ]
+    def _surrogates(
+        self, record: CallerRecord, unmet: list[SubjectKey]
+    ) -> Mapping[str, Any]:
+        if isinstance(record, AuditEvent):
+            return self._exchange.fields(record, unmet)
+        return _NO_SURROGATES
 
-    def _surrogate(self, system: str, held: Protected[str]) -> str:
-        known = self._identity.cached(system, held)
-        if known is None:  # pushed out of the cache meanwhile
-            known = self._identity.resolve([(system, held)], field="records")[0]
-        return known
+    def _drafts_again(
+        self, drafts: Sequence[_Draft]
+    ) -> tuple[list[_Draft], list[SubjectKey]]:
+        """Exchange again, now that the subjects were met."""
+        unmet: list[SubjectKey] = []
+        return [
+            draft._replace(surrogates=self._surrogates(draft.record, unmet))
+            for draft in drafts
+        ], unmet
 
     # --- step 5 ---
 
@@ -230,8 +199,10 @@ class Recorder:
         """Build the entries of one record."""
         event_key = _key(draft.event_id)
         return tuple(
-            self._entry(leaf, event_key, part, draft.mac)
-            for part, leaf in enumerate(self._leaves(draft, now))
+            [
+                self._entry(leaf, event_key, part, draft.mac)
+                for part, leaf in enumerate(self._leaves(draft, now))
+            ]
         )
 
     def _entry(self, leaf: LeafRecord, key: bytes, part: int, mac: bytes) -> Entry:
@@ -247,24 +218,21 @@ class Recorder:
     def _leaves(self, draft: _Draft, now: datetime) -> Sequence[LeafRecord]:
         record = draft.record
         received_at = format_time(now)
-        added: dict[str, Any] = {
+        added = {
             "event_id": draft.event_id,
             "timestamp_utc": record.timestamp_utc or received_at,
             "received_at": received_at,
             "nonce": _nonce(),
+            **draft.surrogates,
         }
-        if not isinstance(record, AuditEvent):
-            return (msgspec.structs.replace(record, **added),)
-        if draft.subjects:
-            added |= self._exchanged(record)
         records = added.get("records", ())
-        if len(records) <= RECORDS_IN_A_PART:
-            return (_exchange(record, added),)
-        return self._parts(record, added, records)
+        if len(records) > RECORDS_IN_A_PART:
+            return self._parts(record, added, records)
+        return (_add(record, added),)
 
     def _parts(
         self,
-        record: CallerEvent,
+        record: CallerRecord,
         added: Mapping[str, Any],
         records: tuple[tuple[str, str, str], ...],
     ) -> Sequence[LeafRecord]:
@@ -273,7 +241,7 @@ class Recorder:
             for at in range(0, len(records), RECORDS_IN_A_PART)
         ]
         return [
-            _exchange(
+            _add(
                 record,
                 {
                     **added,
@@ -286,29 +254,6 @@ class Recorder:
             for part, chunk in enumerate(chunks)
         ]
 
-    def _exchanged(self, event: CallerEvent) -> dict[str, Any]:
-        """Return the fields of an event that name somebody, as surrogates."""
-        systems, surrogate = self._systems, self._surrogate
-        fields: dict[str, Any] = {
-            "records": tuple(
-                (
-                    "" if patient == _NOBODY else surrogate(systems.patient, patient),
-                    surrogate(systems.record, item),
-                    resource_type,
-                )
-                for patient, item, resource_type in event.records
-            )
-        }
-        if any(patient == _NOBODY for patient, _, _ in event.records):
-            fields["patient_unknown"] = True
-        if event.resource_id is not None:
-            fields["resource_id"] = surrogate(systems.record, event.resource_id)
-        for field in ("user_id", "on_behalf_of"):
-            user = getattr(event, field)
-            if isinstance(user, str) and "@" in user:
-                fields[field] = "usr-" + surrogate(systems.user, Protected(user))
-        return fields
-
     # --- conflicts ---
 
     def _conflict_item(self, error: ConflictError, now: datetime) -> Item:
@@ -319,18 +264,12 @@ class Recorder:
             reason_code="event_id_reused",
             detector="recorder",
         )
-        return self._item(self._draft(event, now), now)
+        return self._item(self._draft(event, now, []), now)
 
 
-def _exchange(event: CallerEvent, fields: Mapping[str, Any]) -> AuditLeaf:
-    """Put surrogates where identifiers were; the other fields stay."""
-    return msgspec.structs.replace(event, **fields)  # type: ignore[arg-type]  # the types of the exchanged fields change
-
-
-def _held(value: object, field: str = "records") -> Protected[str]:
-    if not isinstance(value, Protected):
-        raise InputError.for_field(field, "identifiers must be Protected")
-    return value
+def _add(record: CallerRecord, fields: Mapping[str, Any]) -> LeafRecord:
+    """Put surrogates where identifiers were, and what the log adds."""
+    return msgspec.structs.replace(record, **fields)  # type: ignore[return-value]  # identifiers were exchanged
 
 
 def _nonce() -> str:
@@ -345,6 +284,10 @@ def _key(event_id: str) -> bytes:
     if len(key) != 16:  # noqa: PLR2004 - the bytes of a UUID
         raise InputError.for_field("event_id", "must be a UUIDv7")
     return key
+
+
+def _whole(items: Sequence[Item]) -> Item:
+    return items[0] if len(items) == 1 else tuple(e for item in items for e in item)
 
 
 def _receipts(

@@ -2,9 +2,9 @@
 
 1. A leaf is what `encode_leaf` returns: the record as JSON, keys sorted, absent fields
    left out. For admitted values these are the bytes of RFC 8785.
-2. The bytes just made are decoded again under the strict types before anyone stores
-   them. So the policy is enforced on what lands, whether a record was decoded from a
-   file or constructed in Python.
+2. Every field is checked before it is encoded, whether the record was decoded from a file
+   or constructed in Python (`phitrail.events.policy`). Bytes that are read are decoded
+   strictly and must be what we would have written.
 3. An error names the field and the rule. The decoder's own errors quote values and unknown
    names, so they are never shown or chained; the failing field is found by testing one
    field at a time.
@@ -13,11 +13,9 @@ Nothing here opens a protected identifier: a leaf holds surrogates.
 """
 
 import ipaddress
-import types
 from collections.abc import Callable, Mapping
-from enum import EnumType, StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeAlias, Union, get_origin
 
 import msgspec
 
@@ -27,6 +25,7 @@ from phitrail.events.audit import AuditEvent, AuditLeaf, CallerEvent
 from phitrail.events.codes import LOG_OF_EVENT_TYPE, Log
 from phitrail.events.fhir import ADMITTED_RESOURCE_TYPES
 from phitrail.events.genesis import Genesis
+from phitrail.events.policy import Policy, check_fields, compile_policy, rule_of
 from phitrail.events.protected import Protected
 from phitrail.events.quality import Feedback, QualityEntry, Rollout
 from phitrail.events.security import SecurityEvent
@@ -39,8 +38,6 @@ CallerRecord: TypeAlias = CallerEvent | PlainRecord
 """What may come to the door."""
 LeafRecord: TypeAlias = AuditLeaf | PlainRecord | Genesis
 """What may stand in a log."""
-
-RecordT = TypeVar("RecordT")
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _LEAF_TYPES: Mapping[type[msgspec.Struct], Any] = {
@@ -63,8 +60,8 @@ _CALLER_TYPES: Mapping[type[msgspec.Struct], Any] = {
 _KIND_OF_SCHEMA: Mapping[object, type[msgspec.Struct]] = {
     kind.__struct_config__.tag: kind for kind in _LEAF_TYPES
 }
-_LEAF_DECODERS: Mapping[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(leaf_type) for kind, leaf_type in _LEAF_TYPES.items()
+_POLICIES: Mapping[type[msgspec.Struct], Policy] = {
+    kind: compile_policy(leaf_type) for kind, leaf_type in _LEAF_TYPES.items()
 }
 _ANY_LEAF: msgspec.json.Decoder[LeafRecord] = msgspec.json.Decoder(
     Union[tuple(_LEAF_TYPES.values())]  # noqa: UP007 - built from the table above
@@ -91,16 +88,12 @@ def encode_leaf(record: LeafRecord) -> bytes:
     Raises:
         InputError: names the field and the rule that it breaks.
     """
-    kind = type(record)
-    try:
-        leaf = _ENCODER.encode(record)
-        _LEAF_DECODERS[kind].decode(leaf)
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
-        raise _explain(record, _LEAF_TYPES[kind]) from None
+    check_fields(record, _POLICIES[type(record)])
     if isinstance(record, AuditEvent):
         _check_audit(record)
     elif isinstance(record, SecurityEvent | Alert) and record.source_ip is not None:
         _check_address(record.source_ip)
+    leaf = _ENCODER.encode(record)
     if len(leaf) > MAX_LEAF_BYTES:
         raise InputError.for_field(
             "(record)", f"{len(leaf)} bytes; a leaf holds at most {MAX_LEAF_BYTES}"
@@ -126,24 +119,41 @@ def decode_leaf(leaf: bytes) -> LeafRecord:
     return record
 
 
-def encode_canonical(
-    value: object, *, open_value: Callable[[Protected[str]], str] | None = None
-) -> bytes:
-    """Encode a value canonically; protected identifiers only with an opener.
+def encode_canonical(value: object) -> bytes:
+    """Encode a value canonically.
+
+    Raises:
+        InputError: a value has no canonical form, or is protected.
+    """
+    return _encode(value, _ENCODER)
+
+
+def encode_opened(value: object, opener: Callable[[Protected[str]], str]) -> bytes:
+    """Encode a value canonically with its protected identifiers opened.
 
     This is what keyed hashes are taken over, never what is stored.
 
     Raises:
-        InputError: a value has no canonical form, or is protected and no opener is given.
+        InputError: a value has no canonical form.
     """
+    return _encode(value, _opening_encoder(opener))
 
-    def refuse(item: object) -> object:
-        if open_value is not None and isinstance(item, Protected):
-            return open_value(item)
+
+@lru_cache(maxsize=8)
+def _opening_encoder(
+    opener: Callable[[Protected[str]], str],
+) -> msgspec.json.Encoder:
+    def open_protected(item: object) -> str:
+        if isinstance(item, Protected):
+            return opener(item)
         raise TypeError
 
+    return msgspec.json.Encoder(order="sorted", enc_hook=open_protected)
+
+
+def _encode(value: object, encoder: msgspec.json.Encoder) -> bytes:
     try:
-        return msgspec.json.encode(value, order="sorted", enc_hook=refuse)
+        return encoder.encode(value)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
         raise InputError.for_field("(record)", "a value has no JSON form") from None
 
@@ -250,17 +260,6 @@ def _field_types(leaf_type: Any) -> dict[str, Any]:  # noqa: ANN401 - a type exp
     return {field.name: field.type for field in msgspec.structs.fields(leaf_type)}
 
 
-def _explain(record: msgspec.Struct, wanted: Any) -> InputError:  # noqa: ANN401
-    """Find the first field of a constructed record that its rule refuses."""
-    for name, field_type in _field_types(wanted).items():
-        value = getattr(record, name, None)
-        try:
-            msgspec.json.decode(_ENCODER.encode(value), type=field_type)
-        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
-            return InputError.for_field(name, rule_of(field_type))
-    return InputError.for_field("(record)", "does not fit its schema")
-
-
 def _explain_fields(
     plain: dict[str, Any], types_of_fields: dict[str, Any], kind: type[msgspec.Struct]
 ) -> InputError:
@@ -277,25 +276,3 @@ def _explain_fields(
         if field.required and field.name not in plain
     ]
     return InputError.for_field(missing[0] if missing else "(line)", "must be present")
-
-
-def rule_of(field_type: Any) -> str:  # noqa: ANN401 - a type expression
-    """Say in words what a field may hold."""
-    if field_type is bool:
-        return "true or false"
-    if field_type is str:
-        return "a string"
-    if isinstance(field_type, EnumType) and issubclass(field_type, StrEnum):
-        return "one of: " + ", ".join(field_type)
-    origin, arguments = get_origin(field_type), get_args(field_type)
-    if origin is Annotated:
-        return str(arguments[1].description)
-    if origin is Protected:
-        return "an identifier, as a string"
-    if origin is tuple:
-        if arguments[-1] is Ellipsis:
-            return f"a list; each: {rule_of(arguments[0])}"
-        return f"[{', '.join(rule_of(a) for a in arguments)}]"
-    if origin in (Union, types.UnionType):
-        return rule_of(arguments[0])
-    return "a value of its type"

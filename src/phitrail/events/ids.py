@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from phitrail.errors import InputError
 
 RANDOM_BYTES = 10
-_VERSION_7 = 0x7 << 76
 _VARIANT_RFC = 0x2 << 62
 _RAND_A = ((1 << 12) - 1) << 64
 _RAND_B = (1 << 62) - 1
@@ -24,19 +23,13 @@ def new_uuid7(now: datetime, entropy: bytes | None = None) -> str:
         now: an aware time; its milliseconds since 1970 lead the id.
         entropy: 10 bytes; drawn from the operating system when absent.
     """
-    random_bits = int.from_bytes(
-        entropy if entropy is not None else os.urandom(RANDOM_BYTES), "big"
+    # Bits from the left: 48 of time, 4 of version, 12 random, 2 of variant, 62 random.
+    bits = int.from_bytes(
+        os.urandom(RANDOM_BYTES) if entropy is None else entropy, "big"
     )
-    milliseconds = int(now.timestamp() * 1000)
-    number = (
-        (milliseconds << 80)
-        | _VERSION_7
-        | ((random_bits << 2) & _RAND_A)
-        | _VARIANT_RFC
-        | (random_bits & _RAND_B)
-    )
-    digits = f"{number:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    random = f"{((bits << 2) & _RAND_A) | _VARIANT_RFC | (bits & _RAND_B):020x}"
+    time = f"{int(now.timestamp() * 1000):012x}"
+    return f"{time[:8]}-{time[8:]}-7{random[1:4]}-{random[4:8]}-{random[8:]}"
 
 
 def uuid_bytes(text: str) -> bytes:

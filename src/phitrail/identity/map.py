@@ -22,8 +22,6 @@ from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
 from phitrail.errors import StorageError
 from phitrail.events.canonical import check_identifier
-from phitrail.events.protected import Protected
-from phitrail.events.unprotect import unprotect
 from phitrail.identity.surrogate import (
     SALT_BYTES,
     compute_surrogate,
@@ -43,9 +41,8 @@ CREATE TABLE IF NOT EXISTS subject (
 CACHE_SUBJECTS = 262_144
 CONTEXT = b"phitrail/identity/v1|"
 
-Subject: TypeAlias = tuple[str, Protected[str]]
-"""(system, identifier)"""
-_Key: TypeAlias = tuple[str, str]
+SubjectKey: TypeAlias = tuple[str, str]
+"""(system, identifier), opened: never stored, never shown"""
 
 
 class Seal(Protocol):
@@ -75,53 +72,45 @@ class IdentityMap:
         self._seal = seal
         self._database = open_database(path, schema=SCHEMA, connect=connect)
         self._between_processes = FileLock(path.with_suffix(".lock"))
-        self._cache: dict[_Key, str] = {}
-        self._queue: GroupCommit[tuple[_Key, ...], tuple[str, ...]] = GroupCommit(
+        self._cache: dict[SubjectKey, str] = {}
+        self._queue: GroupCommit[tuple[SubjectKey, ...], tuple[str, ...]] = GroupCommit(
             self._commit, name="the identity map"
         )
 
-    def cached(self, system: str, identifier: Protected[str]) -> str | None:
-        """Return the surrogate if this process has met the subject."""
-        return self._cache.get((system, unprotect(identifier)))
+        self.cached: Callable[[SubjectKey], str | None] = self._cache.get
+        """The surrogate of a subject that this process has met, or `None`."""
 
-    def resolve(self, subjects: Sequence[Subject], *, field: str) -> tuple[str, ...]:
+    def resolve(self, subjects: Sequence[SubjectKey]) -> tuple[str, ...]:
         """Return the surrogates of subjects, 43 characters each, in order.
 
         Raises:
             InputError: an identifier is empty, too long or has control characters.
             StorageError: a new row could not be made durable.
         """
-        keys = self._keys(subjects, field)
-        return self._remember(keys, self._queue.submit(keys))
+        _check(subjects)
+        return self._remember(subjects, self._queue.submit(tuple(subjects)))
 
-    async def resolve_async(
-        self, subjects: Sequence[Subject], *, field: str
-    ) -> tuple[str, ...]:
+    async def resolve_async(self, subjects: Sequence[SubjectKey]) -> tuple[str, ...]:
         """Do as `resolve`, on the running event loop.
 
         Raises:
             InputError: an identifier is empty, too long or has control characters.
             StorageError: a new row could not be made durable.
         """
-        keys = self._keys(subjects, field)
-        return self._remember(keys, await self._queue.submit_async(keys))
-
-    def _keys(self, subjects: Sequence[Subject], field: str) -> tuple[_Key, ...]:
-        keys = tuple((system, unprotect(held)) for system, held in subjects)
-        for _, identifier in keys:
-            check_identifier(identifier, field)
-        return keys
+        _check(subjects)
+        found = await self._queue.submit_async(tuple(subjects))
+        return self._remember(subjects, found)
 
     def _remember(
-        self, keys: tuple[_Key, ...], surrogates: tuple[str, ...]
+        self, keys: Sequence[SubjectKey], surrogates: tuple[str, ...]
     ) -> tuple[str, ...]:
-        if len(self._cache) + len(keys) > CACHE_SUBJECTS:
-            self._cache = {}
+        if len(self._cache) > CACHE_SUBJECTS:
+            self._cache.clear()
         self._cache.update(zip(keys, surrogates, strict=True))
         return surrogates
 
     def _commit(
-        self, items: Sequence[tuple[_Key, ...]]
+        self, items: Sequence[tuple[SubjectKey, ...]]
     ) -> Sequence[tuple[str, ...] | Exception]:
         """Find or make the rows of one batch; runs on the writer thread alone."""
         wanted = {key for keys in items for key in keys}
@@ -134,13 +123,15 @@ class IdentityMap:
                 found = self._find(rows)
         return [tuple(written_surrogate(found[key]) for key in keys) for keys in items]
 
-    def _blind(self, key: _Key) -> tuple[bytes, int, bytes]:
+    def _blind(self, key: SubjectKey) -> tuple[bytes, int, bytes]:
         subject = subject_bytes(self._tenant, *key)
         version, blind = self._index(subject)
         return subject, version, blind
 
-    def _find(self, rows: dict[_Key, tuple[bytes, int, bytes]]) -> dict[_Key, bytes]:
-        found: dict[_Key, bytes] = {}
+    def _find(
+        self, rows: dict[SubjectKey, tuple[bytes, int, bytes]]
+    ) -> dict[SubjectKey, bytes]:
+        found: dict[SubjectKey, bytes] = {}
         try:
             for key, (_, _, blind) in rows.items():
                 row = self._database.execute(
@@ -171,21 +162,37 @@ class IdentityMap:
         Raises:
             StorageError: the map cannot be read.
         """
-        try:
-            return [
-                written
-                for written in surrogates
-                if self._database.execute(
-                    "SELECT 1 FROM subject WHERE surrogate = ?",
-                    (parse_surrogate(written),),
-                ).fetchone()
-                is None
-            ]
-        except sqlite3.Error as error:
-            raise StorageError("the identity map cannot be read") from error
+        return find_unexplained(self._database, surrogates)
 
     def close(self) -> None:
         """Commit what waits and close the file."""
         self._queue.close()
         self._database.close()
         self._between_processes.close()
+
+
+def _check(subjects: Sequence[SubjectKey]) -> None:
+    for _, identifier in subjects:
+        check_identifier(identifier, "records")
+
+
+def find_unexplained(
+    database: sqlite3.Connection, surrogates: Sequence[str]
+) -> list[str]:
+    """Return those surrogates that no row of an identity map explains.
+
+    Raises:
+        StorageError: the map cannot be read.
+    """
+    try:
+        return [
+            written
+            for written in surrogates
+            if database.execute(
+                "SELECT 1 FROM subject WHERE surrogate = ?",
+                (parse_surrogate(written),),
+            ).fetchone()
+            is None
+        ]
+    except sqlite3.Error as error:
+        raise StorageError("the identity map cannot be read") from error

@@ -41,6 +41,7 @@ class LocalKeys:
         self, secrets_by_version: Mapping[str, Mapping[int, Protected[bytes]]]
     ) -> None:
         self._secrets = secrets_by_version
+        self._newest = {name: max(held) for name, held in secrets_by_version.items()}
 
     @classmethod
     def create(cls, directory: Path, *, created_at: str) -> "LocalKeys":
@@ -94,8 +95,12 @@ class LocalKeys:
 
     def newest(self, name: str) -> tuple[int, Protected[bytes]]:
         """Return the version in use and its secret."""
-        version = max(self._secrets[name])
+        version = self._newest[name]
         return version, self._secrets[name][version]
+
+    def newest_version(self, name: str) -> int:
+        """Return the version in use."""
+        return self._newest[name]
 
     def secret(self, name: str, version: int) -> Protected[bytes]:
         """Return one version's secret.

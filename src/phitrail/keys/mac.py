@@ -6,7 +6,7 @@ the version of its key, so that it can be matched after a rotation.
 
 import base64
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.local import LocalKeys
@@ -18,11 +18,12 @@ class Mac:
 
     keys: LocalKeys
     name: str
+    _prepared: dict[int, hmac.HMAC] = field(default_factory=dict, repr=False)
 
     def digest(self, data: bytes) -> tuple[int, bytes]:
         """Return the key version in use and the 32-byte HMAC."""
-        version, secret = self.keys.newest(self.name)
-        return version, hmac.digest(unprotect(secret), data, "sha256")
+        version = self.keys.newest_version(self.name)
+        return version, self.digest_under(version, data)
 
     def digest_under(self, version: int, data: bytes) -> bytes:
         """Return the 32-byte HMAC under one key version.
@@ -30,8 +31,13 @@ class Mac:
         Raises:
             ConfigError: the version is not here.
         """
-        secret = self.keys.secret(self.name, version)
-        return hmac.digest(unprotect(secret), data, "sha256")
+        prepared = self._prepared.get(version)
+        if prepared is None:  # the key's own blocks are hashed once, not for each text
+            secret = unprotect(self.keys.secret(self.name, version))
+            prepared = self._prepared[version] = hmac.new(secret, digestmod="sha256")
+        mac = prepared.copy()
+        mac.update(data)
+        return mac.digest()
 
     def written(self, data: bytes) -> str:
         """Return `hmac-sha256:<version>:<43 characters base64url>` (ADR 0001)."""

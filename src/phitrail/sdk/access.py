@@ -12,7 +12,14 @@ nothing goes on. Leaving the block without a release closes the access as
 `not_released`, by an exception as `failed`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -34,7 +41,9 @@ class RecordsSync(Protocol):
 class RecordsAsync(Protocol):
     """The same on an event loop."""
 
-    async def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
+    def record_many(
+        self, records: Sequence[CallerRecord]
+    ) -> Awaitable[tuple[Receipt, ...]]:
         """Record events as one; return once they are durable."""
 
 

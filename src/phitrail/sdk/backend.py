@@ -4,7 +4,7 @@ A directory (`phitrail.sdk.directory`) is the first such place, a server the sec
 seam stands here so that a program which talks to a server never loads `phitrail.app`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -30,9 +30,9 @@ class Backend(Protocol):
     ) -> tuple[Receipt, ...]:
         """Record events as one; return once they are durable."""
 
-    async def record_many_async(
+    def record_many_async(
         self, records: Sequence[CallerRecord], now: datetime
-    ) -> tuple[Receipt, ...]:
+    ) -> Awaitable[tuple[Receipt, ...]]:
         """Do as `record_many`, on the running event loop."""
 
     def rater_hash(self, rater: str) -> str:

@@ -3,7 +3,7 @@
 Opening starts the writer threads and a pipeline that publishes while it holds the lease.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -33,11 +33,11 @@ class Directory:
         """Record events as one; return once they are durable."""
         return self.parts.recorder.record_many(records, now)
 
-    async def record_many_async(
+    def record_many_async(
         self, records: Sequence[CallerRecord], now: datetime
-    ) -> tuple[Receipt, ...]:
+    ) -> Awaitable[tuple[Receipt, ...]]:
         """Do as `record_many`, on the running event loop."""
-        return await self.parts.recorder.record_many_async(records, now)
+        return self.parts.recorder.record_many_async(records, now)
 
     def rater_hash(self, rater: str) -> str:
         """Return the keyed hash that stands for a rater."""

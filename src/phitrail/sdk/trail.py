@@ -308,7 +308,9 @@ class AsyncTrail(_Opened):
         """
         return (await self.record_many((record,)))[0]
 
-    async def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
+    def record_many(
+        self, records: Sequence[CallerRecord]
+    ) -> Awaitable[tuple[Receipt, ...]]:
         """Record events of any logs as one: all of them or none; durable on return.
 
         Raises:
@@ -316,7 +318,7 @@ class AsyncTrail(_Opened):
             ConflictError: an event id stands in the log with other content.
             StorageError: nothing was recorded.
         """
-        return await self._backend.record_many_async(records, clock.now())
+        return self._backend.record_many_async(records, clock.now())
 
     async def log_phi_access(
         self,

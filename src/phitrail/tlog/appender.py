@@ -14,10 +14,10 @@ One commit, in this order:
 An import contract names who may use this module: the recorder and wiring.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from phitrail.durable.database import transaction
 from phitrail.durable.lock import FileLock
@@ -34,8 +34,7 @@ from phitrail.tlog.receipt import Position
 from phitrail.tlog.tile import frame_entries
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One leaf on its way: where to, its key, and the keyed hash of what was sent."""
 
     log: str
@@ -45,8 +44,7 @@ class Entry:
     leaf_hash: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Sequenced:
+class Sequenced(NamedTuple):
     """The durable outcome of one item: its positions, and promises that cover them."""
 
     positions: tuple[Position, ...]
@@ -89,7 +87,7 @@ class Appender:
         """
         return self._queue.submit(item)
 
-    async def append_async(self, item: Item) -> Sequenced:
+    def append_async(self, item: Item) -> Awaitable[Sequenced]:
         """Do as `append`, on the running event loop.
 
         Raises:
@@ -97,7 +95,7 @@ class Appender:
             StorageError: nothing was kept.
             OutcomeUnknownError: kept or not, nobody knows.
         """
-        return await self._queue.submit_async(item)
+        return self._queue.submit_async(item)
 
     def close(self) -> None:
         """Commit what waits, then close the journal."""
@@ -181,7 +179,9 @@ class Appender:
             macs=[entry.mac for entry in entries],
         )
         promise = sign_note(
-            Checkpoint(keys.origin, batch.edge.size, root).body(), [keys.promise]
+            Checkpoint(keys.origin, batch.edge.size, root).body(),
+            [keys.promise],
+            is_checked=False,  # wiring checked the key against genesis
         )
         head = Head(log, batch.edge, root, promise)
         self._journal.store_head(head)

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from phitrail.durable.database import Connect, fold_wal, open_database, storage_error
 from phitrail.errors import IntegrityError
 from phitrail.tlog.hashing import HASH_BYTES, Hash
@@ -80,8 +82,7 @@ class Head:
         return self.edge.size
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """Where an event stands already, and the keyed hash of what its caller sent."""
 
     log: str
@@ -255,6 +256,19 @@ class Journal:
             "SELECT size, note FROM checkpoint WHERE log = ? ORDER BY size", (log,)
         ):
             yield int(size), bytes(note)
+
+    def checkpoints_between(
+        self, log: str, above: int, up_to: int
+    ) -> list[tuple[int, bytes]]:
+        """Read the checkpoints of sizes above one and up to another, smallest first."""
+        return [
+            (int(size), bytes(note))
+            for size, note in self._all(
+                "SELECT size, note FROM checkpoint WHERE log = ? AND size > ? "
+                "AND size <= ? ORDER BY size",
+                (log, above, up_to),
+            )
+        ]
 
     def insert_checkpoint(self, log: str, size: int, note: bytes) -> None:
         """Keep a checkpoint; a second one of the same size is refused by the table."""

@@ -29,8 +29,7 @@ def promise_name(origin: str) -> str:
     return origin + PROMISE_SUFFIX
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """Where one entry stands: log, index from 0, leaf hash (32 bytes)."""
 
     log: str

@@ -1,0 +1,161 @@
+"""The field policy, compiled from the types: what each field of a record may hold.
+
+The annotations of a record type are the policy (`phitrail.events.shapes`). They are turned
+into one check a field, once for each type, so that a record costs a few microseconds and
+a refusal names the field and its rule, never the value. The decoder of the same types
+enforces the same policy on bytes that are read; a test holds the two together.
+
+Strings that repeat (roles, models, session ids) are looked up in a small set for each
+field before its check runs; the first few hundred accepted ones are kept in it.
+"""
+
+import re
+import types
+from collections.abc import Callable
+from enum import EnumType, StrEnum
+from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
+
+import msgspec
+
+from phitrail.errors import InputError
+from phitrail.events.protected import Protected
+
+REMEMBERED_VALUES = 256
+
+Check: TypeAlias = Callable[[Any], bool]
+
+
+class FieldRule(NamedTuple):
+    """One field: its name, known good values, its check, its rule, must it be there."""
+
+    name: str
+    known: set[object]
+    is_admitted: Check
+    rule: str
+    is_required: bool
+
+
+Policy: TypeAlias = tuple[FieldRule, ...]
+
+
+def compile_policy(record_type: Any) -> Policy:  # noqa: ANN401 - a type expression
+    """Turn the annotations of a record type into one rule a field, in field order."""
+    rules: list[FieldRule] = []
+    for field in msgspec.structs.fields(record_type):
+        info = _wanted(msgspec.inspect.type_info(field.type))
+        known: set[object] = set()
+        rules.append(
+            FieldRule(
+                field.name,
+                known,
+                _check_of(info, known),
+                rule_of(field.type),
+                field.required,
+            )
+        )
+    return tuple(rules)
+
+
+def check_fields(record: msgspec.Struct, policy: Policy) -> None:
+    """Refuse a record with a field that its rule does not admit.
+
+    Raises:
+        InputError: names the first such field and its rule.
+    """
+    for value, rule in zip(msgspec.structs.astuple(record), policy, strict=True):
+        if value is not None:
+            if type(value) is str and value in rule.known:
+                continue
+            if not rule.is_admitted(value):
+                raise InputError.for_field(rule.name, rule.rule)
+        elif rule.is_required:
+            raise InputError.for_field(rule.name, "must be present")
+
+
+def _wanted(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Strip what does not bear on the check: `None`, and annotations of words."""
+    if isinstance(info, msgspec.inspect.UnionType):
+        return _wanted(
+            next(o for o in info.types if not isinstance(o, msgspec.inspect.NoneType))
+        )
+    return _wanted(info.type) if isinstance(info, msgspec.inspect.Metadata) else info
+
+
+def _check_of(info: msgspec.inspect.Type, known: set[object]) -> Check:
+    match info:
+        case msgspec.inspect.StrType(pattern=None):
+            return lambda value: type(value) is str
+        case msgspec.inspect.StrType(pattern=str() as pattern):
+            return _pattern_check(pattern, known)
+        case msgspec.inspect.EnumType(cls=cls):
+            return lambda value: type(value) is cls
+        case msgspec.inspect.BoolType():
+            return lambda value: type(value) is bool
+        case msgspec.inspect.IntType(ge=int() as low, le=int() as high):
+            return lambda value: type(value) is int and low <= value <= high
+        case msgspec.inspect.VarTupleType(item_type=item):
+            return _list_check(_check_of(_wanted(item), set()))
+        case msgspec.inspect.TupleType(item_types=items):
+            return _tuple_check(tuple(_check_of(_wanted(i), set()) for i in items))
+    raise TypeError(f"a field has a type without a policy: {type(info).__name__}")
+
+
+def _pattern_check(pattern: str, known: set[object]) -> Check:
+    matches = re.compile(pattern).fullmatch
+
+    def is_admitted(value: object) -> bool:
+        if type(value) is not str or matches(value) is None:
+            return False
+        if len(known) < REMEMBERED_VALUES:
+            known.add(value)
+        return True
+
+    return is_admitted
+
+
+def _list_check(item: Check) -> Check:
+    def is_admitted(value: object) -> bool:
+        if type(value) is not tuple:
+            return False
+        for part in value:
+            if not item(part):
+                return False
+        return True
+
+    return is_admitted
+
+
+def _tuple_check(items: tuple[Check, ...]) -> Check:
+    count = len(items)
+
+    def is_admitted(value: object) -> bool:
+        if type(value) is not tuple or len(value) != count:
+            return False
+        for check, part in zip(items, value, strict=True):
+            if not check(part):
+                return False
+        return True
+
+    return is_admitted
+
+
+def rule_of(field_type: Any) -> str:  # noqa: ANN401 - a type expression
+    """Say in words what a field may hold."""
+    if field_type is bool:
+        return "true or false"
+    if field_type is str:
+        return "a string"
+    if isinstance(field_type, EnumType) and issubclass(field_type, StrEnum):
+        return "one of: " + ", ".join(field_type)
+    origin, arguments = get_origin(field_type), get_args(field_type)
+    if origin is Annotated:
+        return str(arguments[1].description)
+    if origin is Protected:
+        return "an identifier, as a string"
+    if origin is tuple:
+        if arguments[-1] is Ellipsis:
+            return f"a list; each: {rule_of(arguments[0])}"
+        return f"[{', '.join(rule_of(a) for a in arguments)}]"
+    if origin in (Union, types.UnionType):
+        return rule_of(arguments[0])
+    return "a value of its type"
