@@ -25,6 +25,8 @@ _USER_SURROGATE = re.compile(r"usr-([A-Za-z0-9_-]{43})")
 class Knowledge:
     """What the trail says about its entries elsewhere.
 
+    Both raise `IntegrityError` when what they read is damaged.
+
     Attributes:
         find_events: keys (event id and part, 18 bytes) to where the journal has them.
         unexplained: those surrogates that no row of the identity map explains.
@@ -63,7 +65,19 @@ def check_entries(
         positions[key] = Position(log, index, leaf_hash)
         for surrogate in surrogates_in(record):
             surrogates.setdefault(surrogate, index)
-    stored = knowledge.find_events(list(positions))
+    _check_events(positions, knowledge, findings)
+    _check_surrogates(surrogates, knowledge, findings)
+    return findings
+
+
+def _check_events(
+    positions: Mapping[bytes, Position], knowledge: Knowledge, findings: Findings
+) -> None:
+    try:
+        stored = knowledge.find_events(list(positions))
+    except IntegrityError as error:
+        findings.add(Check.EVENT, "table of events", str(error))
+        return
     for key, position in positions.items():
         if stored.get(key) != position:
             findings.add(
@@ -72,14 +86,23 @@ def check_entries(
                 "the journal's table of events has its id elsewhere, with another leaf "
                 "hash, or not at all",
             )
-    for surrogate in knowledge.unexplained(list(surrogates)):
+
+
+def _check_surrogates(
+    surrogates: Mapping[str, int], knowledge: Knowledge, findings: Findings
+) -> None:
+    try:
+        unexplained = knowledge.unexplained(list(surrogates))
+    except IntegrityError as error:
+        findings.add(Check.IDENTITY, "identity map", str(error))
+        return
+    for surrogate in unexplained:
         findings.add(
             Check.IDENTITY,
             f"entry {surrogates[surrogate]}",
-            "holds a surrogate that no row of the identity map explains; restore "
-            "state/identity.db from the archive",
+            "holds a surrogate that no row of the identity map explains; restore the "
+            "map from the archive",
         )
-    return findings
 
 
 def event_key(record: LeafRecord) -> bytes:

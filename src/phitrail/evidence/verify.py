@@ -60,23 +60,28 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalHead:
+    """How many entries the journal has indexed, their root, and its signed promise."""
+
+    size: int
+    root: Hash
+    promise: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """What the journal says at one moment.
 
     Attributes:
         newest: the newest checkpoint it keeps: size and note.
-        size: how many entries it has given an index.
-        root: the root that it stores for them.
-        promise: the note that the promise key signed over both.
+        head: None where its rows contradict each other.
         tail: leaf hashes, end to end, from the last full bundle of `newest` on, up to
-            `size`; None where they could not be opened.
+            the head; None where they could not be opened.
         events: how many rows its table of events has; None unless deep.
     """
 
     newest: tuple[int, bytes] | None
-    size: int
-    root: Hash
-    promise: bytes
+    head: JournalHead | None
     tail: bytes | None = None
     events: int | None = None
 
@@ -86,7 +91,8 @@ class LogVerdict:
     """What came of one log.
 
     Attributes:
-        size: entries under the newest checkpoint that verified.
+        size: entries under the newest checkpoint that is signed.
+        durable: entries that the journal holds; None without a readable journal.
         entries: how many of them were derived and agreed.
         kept: how many kept checkpoints were found to be prefixes.
         held_to: the size up to which something from outside agrees; None for nothing.
@@ -98,12 +104,27 @@ class LogVerdict:
     origin: str
     mode: Mode
     size: int
+    durable: int | None
     entries: int
     kept: int
     held_to: int | None
     held_by: tuple[str, ...]
     findings: tuple[Finding, ...]
     counts: dict[str, int]
+
+
+def open_genesis(data: bytes, log: Log, findings: Findings) -> Pinned | None:
+    """Read the pins out of a log's clear genesis (step 1); None where it has none."""
+    try:
+        return read_genesis(data, log)
+    except (IntegrityError, InputError) as error:
+        findings.add(
+            Check.GENESIS,
+            "genesis.json",
+            f"{error}; nothing in this log can be believed without its keys: put the "
+            "genesis back from a copy",
+        )
+        return None
 
 
 class LogVerifier:
@@ -115,6 +136,7 @@ class LogVerifier:
         source: Source,
         *,
         genesis: bytes,
+        pinned: Pinned | None,
         public: bytes | None,
         journal: Journal | None,
         outside: Iterable[Outside],
@@ -135,10 +157,10 @@ class LogVerifier:
         self._entries = 0
         self._kept = 0
         self._held: list[Claim] = []
-        self.pinned: Pinned | None = self._read_pins()
-        if self.pinned is not None:
-            self._open_newest(self.pinned, public)
-            self._open_outside(self.pinned, outside)
+        self.pinned = pinned
+        if pinned is not None:
+            self._open_newest(pinned, public)
+            self._open_outside(pinned, outside)
 
     @property
     def size(self) -> int:
@@ -155,19 +177,10 @@ class LogVerifier:
         low, high = tiles.start * TILE_WIDTH, tiles.stop * TILE_WIDTH
         return tuple(claim for claim in self._claims if low < claim.size <= high)
 
-    # --- step 1 ---
-
-    def _read_pins(self) -> Pinned | None:
-        try:
-            return read_genesis(self._genesis, self._log)
-        except (IntegrityError, InputError) as error:
-            self._findings.add(
-                Check.GENESIS,
-                "genesis.json",
-                f"{error}; nothing in this log can be believed without its keys: put "
-                "the genesis back from a copy",
-            )
-            return None
+    @property
+    def _durable(self) -> int | None:
+        head = self._journal.head if self._journal is not None else None
+        return head.size if head is not None else None
 
     # --- step 2 ---
 
@@ -233,14 +246,13 @@ class LogVerifier:
                 )
                 continue
             claim = Claim(Check.OUTSIDE, held.source, seen.size, seen.root)
-            durable = self._journal.size if self._journal is not None else 0
-            if seen.size > max(self.size, durable):
+            here = max(self.size, self._durable or 0)
+            if seen.size > here:
                 self._findings.add(
                     Check.OUTSIDE,
                     held.source,
-                    f"had {seen.size} entries outside, there are "
-                    f"{max(self.size, durable)} here: the log was cut, or restored "
-                    "from a backup",
+                    f"the log had {seen.size} entries outside and has {here} here: it "
+                    "was cut, or restored from a backup",
                 )
             elif seen.size > self.size:
                 self._beyond.append(claim)
@@ -309,6 +321,7 @@ class LogVerifier:
             origin,
             Mode.TILES if self._source.open_bundle is None else Mode.ENTRIES,
             self.size,
+            self._durable,
             self._entries,
             self._kept,
             held[-1].size if held else None,
@@ -361,46 +374,55 @@ class LogVerifier:
     def _check_journal(
         self, pinned: Pinned, newest: Checkpoint, journal: Journal
     ) -> None:
-        findings = self._findings
-        where = f"head {journal.size}"
-        if journal.size < newest.size:
+        head = journal.head
+        if head is None:
+            return
+        self._check_head(pinned, newest, head)
+        if journal.tail is not None and head.size >= newest.size:
+            self._continue_tree(newest, head, journal.tail)
+        if journal.events is not None and journal.events != head.size:
+            self._findings.add(
+                Check.EVENT,
+                "table of events",
+                f"has {journal.events} rows for {head.size} entries",
+            )
+
+    def _check_head(
+        self, pinned: Pinned, newest: Checkpoint, head: JournalHead
+    ) -> None:
+        findings, where = self._findings, f"head {head.size}"
+        if head.size < newest.size:
             findings.add(
                 Check.HEAD,
                 where,
-                f"the journal has {journal.size} entries, {newest.size} were "
-                "published: it was cut, or restored from a backup",
+                f"the journal has {head.size} entries, {newest.size} were published: "
+                "it was cut, or restored from a backup",
             )
-        try:
-            promised = open_checkpoint(
-                journal.promise, [pinned.promise_key], origin=pinned.genesis.origin
-            )
-        except IntegrityError as error:
-            findings.add(Check.PROMISE, where, str(error))
-        else:
-            if (promised.size, promised.root) != (journal.size, journal.root):
-                findings.add(
-                    Check.HEAD, where, "the journal's head is not what was promised"
-                )
-        if journal.size == newest.size and journal.root != newest.root:
+        if head.size == newest.size and head.root != newest.root:
             findings.add(
                 Check.HEAD, where, "has another root than the checkpoint of its size"
             )
-        if journal.tail is not None and journal.size >= newest.size:
-            self._continue_tree(newest, journal, journal.tail)
-        if journal.events is not None and journal.events != journal.size:
+        try:
+            promised = open_checkpoint(
+                head.promise, [pinned.promise_key], origin=pinned.genesis.origin
+            )
+        except IntegrityError as error:
+            findings.add(Check.PROMISE, where, str(error))
+            return
+        if (promised.size, promised.root) != (head.size, head.root):
             findings.add(
-                Check.EVENT,
-                "table of events",
-                f"has {journal.events} rows for {journal.size} entries",
+                Check.HEAD, where, "the journal's head is not what was promised"
             )
 
-    def _continue_tree(self, newest: Checkpoint, journal: Journal, tail: bytes) -> None:
+    def _continue_tree(
+        self, newest: Checkpoint, head: JournalHead, tail: bytes
+    ) -> None:
         """Extend the derived tree by the journal's entries, up to its head."""
         start = newest.size // TILE_WIDTH * TILE_WIDTH
-        if len(tail) != (journal.size - start) * HASH_BYTES:
+        if len(tail) != (head.size - start) * HASH_BYTES:
             return  # it begins elsewhere, at a kept checkpoint that was found wrong
         edge = RightEdge.from_bytes(start, self._edge.to_bytes())
-        leaves = split_tile(tail, journal.size - start)
+        leaves = split_tile(tail, head.size - start)
         edge.extend(leaves[: newest.size - start])
         if edge.root() != newest.root:
             self._findings.add(
@@ -415,10 +437,10 @@ class LogVerifier:
             else:
                 self._findings.add(claim.check, claim.source, _contradiction(claim))
         edge.extend(leaves[edge.size - start :])
-        if edge.root() != journal.root:
+        if edge.root() != head.root:
             self._findings.add(
                 Check.JOURNAL,
-                f"entries {newest.size} to {journal.size - 1}",
+                f"entries {newest.size} to {head.size - 1}",
                 "the journal's entries do not lead to its head",
             )
 
