@@ -48,22 +48,35 @@ def open_database(
             check_same_thread=False,
             cached_statements=256,
         )
-        database.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        if not read_only:
-            database.execute(f"PRAGMA page_size={PAGE_BYTES}")
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA synchronous=FULL")
-            if fold_by_hand:
-                database.execute("PRAGMA wal_autocheckpoint=0")
-        if schema:
-            with transaction(database):
-                for statement in schema.split(";"):
-                    if statement.strip():
-                        database.execute(statement)
-        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error as error:
         raise storage_error(path.name, error) from error
+    try:
+        _prepare(database, schema, read_only=read_only, fold_by_hand=fold_by_hand)
+    except sqlite3.Error as error:
+        database.close()
+        raise storage_error(path.name, error) from error
+    except BaseException:
+        database.close()
+        raise
     return database
+
+
+def _prepare(
+    database: sqlite3.Connection, schema: str, *, read_only: bool, fold_by_hand: bool
+) -> None:
+    database.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    if not read_only:
+        database.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        if fold_by_hand:
+            database.execute("PRAGMA wal_autocheckpoint=0")
+    if schema:
+        with transaction(database):
+            for statement in schema.split(";"):
+                if statement.strip():
+                    database.execute(statement)
+    database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 1. Each file is written beside its place under a temporary name.
 2. One `syncfs(2)` makes all of them durable (errors are reported since Linux 5.8); where
-   that call is missing, each file is synced.
+   that call is missing, each file and each directory above it is synced.
 3. All are renamed into place, and a second sync makes the names durable.
 
 A crash leaves the old file or the new one, and temporary files that the next start
@@ -65,14 +65,14 @@ class DurableFiles:
             place = self.root / path
             if not place.exists():
                 wanted[path] = data
-            elif place.read_bytes() != data:
+            elif self.read(path) != data:
                 raise IntegrityError(
                     f"{place} stands there with other bytes; run `phitrail verify`"
                 )
         if not wanted:
             return
         self._write_temporary(wanted)
-        self._sync(wanted)
+        self._sync([path + TEMPORARY_SUFFIX for path in wanted])
         try:
             for path in wanted:
                 self.rename(path + TEMPORARY_SUFFIX, path)
@@ -80,7 +80,7 @@ class DurableFiles:
             raise OutcomeUnknownError(
                 f"a rename under {self.root} failed: {error.strerror}; open again"
             ) from error
-        self._sync(wanted)
+        self._sync(list(wanted))
 
     def _write_temporary(self, wanted: Mapping[str, bytes]) -> None:
         try:
@@ -100,9 +100,9 @@ class DurableFiles:
             except OSError:
                 return  # the disk refuses writes; the next start removes them
 
-    def _sync(self, wanted: Mapping[str, bytes]) -> None:
+    def _sync(self, paths: list[str]) -> None:
         try:
-            self.sync([self.root / path for path in wanted])
+            self.sync([self.root / path for path in paths])
         except OSError as error:
             raise OutcomeUnknownError(
                 f"syncing {self.root} failed: {error.strerror}; "
@@ -122,6 +122,26 @@ class DurableFiles:
             self.rename(path + TEMPORARY_SUFFIX, path)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror}") from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file or directory that is no longer needed; absent is fine.
+
+        Raises:
+            StorageError: it stands there still.
+        """
+        try:
+            self.unlink(path)
+        except OSError as error:
+            raise StorageError(f"cannot remove {path}: {error.strerror}") from error
+
+    def remove_leftovers(self, path: str) -> None:
+        """Remove temporary files that a crash left below a directory.
+
+        Raises:
+            StorageError: one stands there still.
+        """
+        for place in (self.root / path).rglob("*" + TEMPORARY_SUFFIX):
+            self.remove(str(place.relative_to(self.root)))
 
     # The four steps that touch the disk; fault tests fail each of them in turn.
 
@@ -144,18 +164,13 @@ class DurableFiles:
         """Move a file into its place."""
         (self.root / source).rename(self.root / target)
 
-    def remove(self, path: str) -> None:
-        """Remove a file or directory that is no longer needed; absent is fine."""
+    def unlink(self, path: str) -> None:
+        """Remove a file, or a directory with what it holds."""
         place = self.root / path
         if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
-
-    def remove_leftovers(self) -> None:
-        """Remove temporary files that a crash left behind."""
-        for leftover in self.root.rglob("*" + TEMPORARY_SUFFIX):
-            leftover.unlink(missing_ok=True)
 
 
 @cache
@@ -165,16 +180,18 @@ def _syncfs() -> Callable[[int], int] | None:
 
 
 def sync_file_system(root: Path, places: list[Path]) -> None:
-    """Sync the file system of `root`, or each of `places` where that call is missing.
+    """Sync the file system of `root`.
+
+    Where that call is missing, sync each of `places` and the directories above it.
 
     Raises:
         OSError: the sync failed.
     """
     syncfs = _syncfs()
     if syncfs is None:
-        for place in {*places, *(place.parent for place in places)}:
-            if place.exists():
-                _sync_one(place)
+        above = {up for place in places for up in place.parents if _is_within(up, root)}
+        for place in (*places, *sorted(above, reverse=True)):
+            _sync_one(place)
         return
     handle = os.open(root, os.O_RDONLY)
     try:
@@ -183,6 +200,10 @@ def sync_file_system(root: Path, places: list[Path]) -> None:
             raise OSError(number, os.strerror(number))
     finally:
         os.close(handle)
+
+
+def _is_within(place: Path, root: Path) -> bool:
+    return place == root or root in place.parents
 
 
 def _sync_one(place: Path) -> None:

@@ -17,6 +17,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from phitrail.errors import OutcomeUnknownError, StorageError
@@ -87,6 +88,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
             OutcomeUnknownError: the commit failed half way; open again and retry.
         """
         ticket: _Ticket[ItemT, ResultT] = _Ticket(item)
+        self._refuse_if_forked()
         with self._lock:
             self._refuse_if_stopped()
             if len(self._queue) >= self._max_waiting:
@@ -112,6 +114,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
             StorageError: not kept (overloaded, closed, disk error).
             OutcomeUnknownError: the commit failed half way; open again and retry.
         """
+        self._refuse_if_forked()
         loop = asyncio.get_running_loop()
         ticket: _Ticket[ItemT, ResultT] = _Ticket(item, loop)
         while not self._enqueue(ticket):
@@ -144,12 +147,15 @@ class GroupCommit(Generic[ItemT, ResultT]):
     def _is_stopped(self) -> bool:
         return self._is_closing or self._poison is not None
 
-    def _refuse_if_stopped(self) -> None:
+    def _refuse_if_forked(self) -> None:
+        """Ask before the lock: a thread that is not here may have held it."""
         if os.getpid() != self._process:
             raise StorageError(
                 f"{self._name} was opened before this process was forked; "
                 "connect again in each worker"
             )
+
+    def _refuse_if_stopped(self) -> None:
         if self._poison is not None:
             raise StorageError(
                 f"{self._name} stopped after a failed write; open the trail again"
@@ -164,12 +170,13 @@ class GroupCommit(Generic[ItemT, ResultT]):
 
     def close(self) -> None:
         """Commit what is queued, then stop the writer thread."""
+        if os.getpid() != self._process:
+            return  # the queue and its thread are the parent's
         with self._lock:
             self._is_closing = True
             self._has_work.notify()
             self._has_room.notify_all()
-        if os.getpid() == self._process:
-            self._writer.join()
+        self._writer.join()
 
     def _run(self) -> None:
         while True:
@@ -192,6 +199,8 @@ class GroupCommit(Generic[ItemT, ResultT]):
         """Commit one batch; say whether the writer may go on."""
         try:
             results = self._commit([ticket.item for ticket in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301 - poison, like any defect here
         except OutcomeUnknownError as error:
             return self._stop(error, batch)
         except StorageError as error:
@@ -239,7 +248,7 @@ def _resolve(
 def _call_soon(
     loop: asyncio.AbstractEventLoop, call: Callable[[ItemT], None], argument: ItemT
 ) -> None:
-    if not loop.is_closed():  # its callers are gone with it
+    with suppress(RuntimeError):  # the loop is closed: its callers are gone with it
         loop.call_soon_threadsafe(call, argument)
 
 
