@@ -1,4 +1,4 @@
-"""The verbs of the top level: init, status (verify and demo stand beside)."""
+"""The verbs of the top level: init and status here, verify and demo beside."""
 
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from phitrail.app.status import LogStatus, TrailStatus, read_status
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
 from phitrail.cli.output import Output
+from phitrail.cli.verify import verify
 from phitrail.events.codes import Log
 from phitrail.tlog.layout import public_checkpoint
 
@@ -28,6 +29,13 @@ def add_to(app: typer.Typer) -> None:
         )
     )(init)
     app.command(epilog=examples("phitrail status", "phitrail status --json"))(status)
+    app.command(
+        epilog=examples(
+            "phitrail verify --log audit --checkpoint /media/officer/audit.checkpoint",
+            "ssh witness cat audit.checkpoint | phitrail verify --log audit "
+            "--checkpoint -",
+        )
+    )(verify)
 
 
 def init(

@@ -1,0 +1,168 @@
+"""`phitrail verify`: the verdict of each log, what was found, and one plain sentence."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phitrail.app.verification import Verdict, Verification, verify_trail
+from phitrail.cli.exit_codes import ExitCode
+from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory
+from phitrail.cli.output import Output
+from phitrail.errors import InputError
+from phitrail.events.codes import Log
+from phitrail.evidence.verify import LogVerdict, Mode
+
+STANDARD_INPUT = "-"
+
+_CODE_OF_VERDICT = {
+    Verdict.OK: ExitCode.OK,
+    Verdict.FAILED: ExitCode.CHECK_FAILED,
+    Verdict.UNANCHORED: ExitCode.UNVERIFIABLE,
+}
+
+
+def verify(
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE|-",
+            help="A checkpoint kept outside this host; may be repeated.",
+        ),
+    ] = None,
+    log: Annotated[
+        list[Log] | None,
+        typer.Option("--log", help="Verify these only; may be repeated."),
+    ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Check each entry and the identity map as well."),
+    ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="How many share the work."),
+    ] = None,
+    trail: TrailDirectory = DEFAULT_TRAIL,
+    as_json: AsJson = False,
+) -> int:
+    """Derive everything anew and hold it to what was kept outside.
+
+    A log without a checkpoint from outside can only be consistent with itself: exit code
+    3, unless --log names logs that have one. A copy without keys can be verified too.
+    """
+    output = Output(as_json)
+    outside = [(source, read_checkpoint(source)) for source in checkpoint or ()]
+    with output.progress("entries") as progress:
+        found = verify_trail(
+            trail,
+            logs=tuple(dict.fromkeys(log)) if log else tuple(Log),
+            outside=outside,
+            deep=deep,
+            processes=processes,
+            progress=progress,
+        )
+    if as_json:
+        output.data(verification_object(found))
+    else:
+        print_verification(output, found)
+    return _CODE_OF_VERDICT[found.verdict]
+
+
+def read_checkpoint(source: str) -> bytes:
+    """Read a checkpoint from a file, or from standard input.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if source == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise InputError.for_field(
+            "--checkpoint", f"{source} cannot be read ({error.strerror})"
+        ) from None
+
+
+def print_verification(output: Output, found: Verification) -> None:
+    """Print a table of the logs, the findings, and the sentence."""
+    output.table(
+        ("log", "verdict", "entries#", "looked at", "held to"),
+        [
+            (
+                one.log,
+                verdict_of(one),
+                one.size,
+                one.mode,
+                "nothing outside"
+                if one.held_to is None
+                else f"size {one.held_to} ({', '.join(one.held_by)})",
+            )
+            for one in found.logs
+        ],
+    )
+    for finding in found.findings:
+        output.line(f"found: {finding}")
+    output.line(sentence(found))
+
+
+def verdict_of(log: LogVerdict) -> Verdict:
+    """Say what came of one log."""
+    if log.findings:
+        return Verdict.FAILED
+    return Verdict.UNANCHORED if log.held_to is None else Verdict.OK
+
+
+def sentence(found: Verification) -> str:
+    """Say in one sentence what a verification came to."""
+    if found.verdict is Verdict.OK:
+        unopened = any(one.mode is Mode.TILES for one in found.logs)
+        return (
+            "Every log verifies, and continues the history that was seen outside up to "
+            "the size it is held to."
+            + (" Its entries were not opened: there are no keys here." * unopened)
+        )
+    if found.verdict is Verdict.UNANCHORED:
+        alone = [one.log for one in found.logs if one.held_to is None]
+        return (
+            f"Consistent with itself only: nothing from outside supports {_and(alone)}; "
+            "give --checkpoint FILE, or narrow with --log."
+        )
+    failed = [one.log for one in found.logs if one.findings]
+    return (
+        f"This does not verify ({_and(failed) or 'checkpoints from outside'}): keep this "
+        "copy as evidence, restore from the archive, and find out who had access."
+    )
+
+
+def verification_object(found: Verification) -> dict[str, object]:
+    """Write a verification as a JSON object."""
+    return {
+        "verdict": found.verdict,
+        "sentence": sentence(found),
+        "logs": [
+            {**_log_object(one), "verdict": verdict_of(one)} for one in found.logs
+        ],
+        "findings": list(found.findings),
+    }
+
+
+def _log_object(one: LogVerdict) -> dict[str, object]:
+    return {
+        "log": one.log,
+        "origin": one.origin,
+        "mode": one.mode,
+        "size": one.size,
+        "entries": one.entries,
+        "kept": one.kept,
+        "held_to": one.held_to,
+        "held_by": one.held_by,
+        "counts": one.counts,
+    }
+
+
+def _and(logs: Sequence[Log]) -> str:
+    return " and ".join(filter(None, (", ".join(logs[:-1]), *logs[-1:])))

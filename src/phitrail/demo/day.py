@@ -1,0 +1,89 @@
+"""One day of the clinic, from an empty directory to a closed trail.
+
+Half way through, the newest checkpoints are carried out of the house, as an officer would
+do: a whole rewrite of the history can then be told from the true one.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from phitrail.app.founding import found_trail
+from phitrail.demo.charts import write_notes
+from phitrail.demo.clinic import VOCABULARY, make_clinic
+from phitrail.demo.notes import Progress, load_notes
+from phitrail.demo.run import Run, run_clinic
+from phitrail.errors import StorageError
+from phitrail.events.codes import Log
+from phitrail.sdk import Trail, connect
+from phitrail.tlog.layout import public_checkpoint
+
+TENANT = "clinic.example"
+
+Stage: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
+"""Begins a stage of the work under a name; gives what to tell its progress to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a day left; `outside` are the checkpoints that were carried out, by log."""
+
+    run: Run
+    notes: int
+    outside: Mapping[str, bytes]
+
+
+def run_day(
+    directory: Path,
+    *,
+    now: datetime,
+    questions: int,
+    notes_file: Path | None,
+    seed: int,
+    stage: Stage,
+) -> Day:
+    """Found a trail, let the clinic work over its notes, and close the trail.
+
+    Raises:
+        ConfigError: the directory holds something already.
+        InputError: the file of notes does not fit its rule.
+        StorageError: the trail could not take a record.
+    """
+    clinic = make_clinic(seed)
+    with stage("notes") as progress:
+        notes = (
+            write_notes(clinic, progress)
+            if notes_file is None
+            else load_notes(notes_file, clinic, progress)
+        )
+    found_trail(directory, TENANT, now, vocabulary=VOCABULARY)
+    outside: dict[str, bytes] = {}
+    with closing(connect(directory)) as trail, stage("questions") as progress:
+
+        def tell(done: int, total: int) -> None:
+            progress(done, total)
+            if done == (total + 1) // 2:
+                outside.update(carry_out(trail, directory))
+
+        run = run_clinic(
+            trail, clinic, notes, questions=questions, seed=seed, progress=tell
+        )
+    return Day(run, len(notes), outside)
+
+
+def carry_out(trail: Trail, directory: Path) -> dict[str, bytes]:
+    """Publish, and copy the newest checkpoint of each log.
+
+    Raises:
+        StorageError: a checkpoint cannot be read.
+    """
+    trail.publish()
+    try:
+        return {
+            log.value: (directory / public_checkpoint(log)).read_bytes() for log in Log
+        }
+    except OSError as error:
+        raise StorageError(f"cannot read a checkpoint: {error.strerror}") from error
