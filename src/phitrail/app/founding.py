@@ -25,7 +25,7 @@ from phitrail.events.protected import Protected
 from phitrail.identity.surrogate import written_surrogate
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.recovery import make_recovery_key
-from phitrail.tlog.appender import Entry
+from phitrail.tlog.entry import Entry
 from phitrail.tlog.genesis import origin_of, recovery_name
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.journal import MAC_BYTES, Journal

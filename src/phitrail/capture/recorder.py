@@ -39,7 +39,8 @@ from phitrail.events.unprotect import unprotect
 from phitrail.events.vocabulary import Vocabulary
 from phitrail.identity.map import IdentityMap, SubjectKey
 from phitrail.identity.surrogate import written_surrogate
-from phitrail.tlog.appender import Appender, Entry, Item, Sequenced
+from phitrail.tlog.appender import Appender
+from phitrail.tlog.entry import Entry, Item, Sequenced
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.receipt import Receipt
 

@@ -17,14 +17,13 @@ An import contract names who may use this module: the recorder and wiring.
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 from phitrail.durable.database import transaction
 from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
 from phitrail.errors import ConflictError, IntegrityError
 from phitrail.tlog.checkpoint import Checkpoint
-from phitrail.tlog.hashing import Hash
+from phitrail.tlog.entry import Entry, Item, Sequenced
 from phitrail.tlog.journal import Head, Journal, StoredEvent
 from phitrail.tlog.layout import segment_context
 from phitrail.tlog.log_keys import LogKeys
@@ -32,26 +31,6 @@ from phitrail.tlog.merkle import RightEdge
 from phitrail.tlog.note import sign_note
 from phitrail.tlog.receipt import Position
 from phitrail.tlog.tile import frame_entries
-
-
-class Entry(NamedTuple):
-    """One leaf on its way: where to, its key, and the keyed hash of what was sent."""
-
-    log: str
-    key: bytes
-    mac: bytes
-    leaf: bytes
-    leaf_hash: Hash
-
-
-class Sequenced(NamedTuple):
-    """The durable outcome of one item: its positions, and promises that cover them."""
-
-    positions: tuple[Position, ...]
-    promises: Mapping[str, bytes]
-
-
-Item: TypeAlias = tuple[Entry, ...]
 
 
 @dataclass(slots=True)

@@ -257,6 +257,17 @@ class Journal:
         ):
             yield int(size), bytes(note)
 
+    def newest_checkpoints(self, log: str, count: int) -> list[tuple[int, bytes]]:
+        """Read the newest few checkpoints, the newest first: size and note of each."""
+        return [
+            (int(size), bytes(note))
+            for size, note in self._all(
+                "SELECT size, note FROM checkpoint WHERE log = ? "
+                "ORDER BY size DESC LIMIT ?",
+                (log, count),
+            )
+        ]
+
     def checkpoints_between(
         self, log: str, above: int, up_to: int
     ) -> list[tuple[int, bytes]]:
