@@ -262,7 +262,7 @@ def _begin(
         outside=by_origin.get(pinned.genesis.origin, ()) if pinned is not None else (),
         findings=findings,
     )
-    newest = journal.newest[0] if journal is not None and journal.newest else 0
+    newest = journal.newest[0][0] if journal is not None and journal.newest else 0
     return _Begun(place, pinned, opened, verifier, findings, newest)
 
 

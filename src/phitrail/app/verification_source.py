@@ -19,10 +19,11 @@ from phitrail.app import wiring
 from phitrail.durable.database import open_database, storage_error
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, IntegrityError, StorageError
-from phitrail.evidence import verify
+from phitrail.evidence import continuation
 from phitrail.evidence.derive import Source
 from phitrail.evidence.entries import Knowledge, check_entries
 from phitrail.evidence.findings import Check, Findings
+from phitrail.evidence.verify import Outside
 from phitrail.identity.map import find_unexplained
 from phitrail.keys.local import LocalKeys
 from phitrail.tlog import layout
@@ -33,6 +34,7 @@ from phitrail.tlog.publisher import CHUNK_ENTRIES, read_segments
 from phitrail.tlog.receipt import Position
 from phitrail.tlog.tile import TILE_WIDTH, frame_entries, split_bundle
 
+_NEWEST = 8  # checkpoints to begin from, should the newest ones not open
 _TRIES = 4  # a writer may replace an unfinished bundle between listing and reading
 
 
@@ -172,7 +174,7 @@ class _Files:
 
 def read_journal(
     opened: OpenPlace, log: str, findings: Findings
-) -> verify.Journal | None:
+) -> continuation.Journal | None:
     """Read what the journal says of a log now; what is wrong with it is a finding.
 
     Raises:
@@ -196,21 +198,21 @@ def read_journal(
 
 def _read_snapshot(
     journal: Journal, opened: OpenPlace, log: str, findings: Findings
-) -> verify.Journal:
-    newest = journal.newest_checkpoint(log)
+) -> continuation.Journal:
+    newest = tuple(journal.newest_checkpoints(log, _NEWEST))
     try:
         stored = journal.head(log)
     except IntegrityError as error:
         findings.add(Check.HEAD, "journal.db", str(error))
-        return verify.Journal(newest, None)
-    head = verify.JournalHead(stored.size, stored.root, stored.promise)
-    published = newest[0] if newest is not None else 0
+        return continuation.Journal(newest, None)
+    head = continuation.JournalHead(stored.size, stored.root, stored.promise)
+    published = newest[0][0] if newest else 0
     tail = None
     if opened.keys is not None and head.size >= published:
         tail = _read_tail(journal, opened, log, (published, head.size), findings)
     is_deep = opened.source.knowledge is not None
     events = journal.count_events(log) if is_deep else None
-    return verify.Journal(newest, head, tail, events)
+    return continuation.Journal(newest, head, tail, events)
 
 
 def _read_tail(
@@ -264,7 +266,7 @@ def damage_or(error: StorageError) -> StorageError | IntegrityError:
     return error
 
 
-def read_outside_files(directory: Path) -> list[verify.Outside]:
+def read_outside_files(directory: Path) -> list[Outside]:
     """Read the checkpoints that came back from outside and are kept in the trail.
 
     Raises:
@@ -275,7 +277,7 @@ def read_outside_files(directory: Path) -> list[verify.Outside]:
         return []
     try:
         return [
-            verify.Outside(f"{wiring.OUTSIDE}/{file.name}", file.read_bytes())
+            Outside(f"{wiring.OUTSIDE}/{file.name}", file.read_bytes())
             for file in sorted(place.iterdir())
         ]
     except OSError as error:

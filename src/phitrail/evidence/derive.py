@@ -55,6 +55,14 @@ class Claim:
     size: int
     root: Hash
 
+    def contradiction(self) -> str:
+        """Say in words that the tree has another root."""
+        where = {
+            Check.OUTSIDE: "outside this host: its history was rewritten",
+            Check.KEPT: "when it was signed: entries before it were altered",
+        }.get(self.check, "by its signature than by its tiles")
+        return f"the log had another root at size {self.size} {where}"
+
 
 @dataclass(frozen=True, slots=True)
 class Derived:

@@ -26,6 +26,7 @@ from enum import StrEnum
 
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.codes import Log
+from phitrail.evidence.continuation import Journal, check_journal
 from phitrail.evidence.derive import (
     Claim,
     Derived,
@@ -57,33 +58,6 @@ class Outside:
 
     source: str
     note: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class JournalHead:
-    """How many entries the journal has indexed, their root, and its signed promise."""
-
-    size: int
-    root: Hash
-    promise: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """What the journal says at one moment.
-
-    Attributes:
-        newest: the newest checkpoint it keeps: size and note.
-        head: None where its rows contradict each other.
-        tail: leaf hashes, end to end, from the last full bundle of `newest` on, up to
-            the head; None where they could not be opened.
-        events: how many rows its table of events has; None unless deep.
-    """
-
-    newest: tuple[int, bytes] | None
-    head: JournalHead | None
-    tail: bytes | None = None
-    events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +175,7 @@ class LogVerifier:
         self, pinned: Pinned, journal: Journal, shown: Checkpoint | None
     ) -> Checkpoint | None:
         """Give the newest checkpoint that opens: the journal's, or the public one."""
-        size, note = journal.newest or (0, b"")
+        size = journal.newest[0][0] if journal.newest else 0
         if shown is not None and size < shown.size:
             self._findings.add(
                 Check.KEPT,
@@ -210,10 +184,14 @@ class LogVerifier:
                 "restored from a backup",
             )
             return shown
-        try:
-            return open_checkpoint(note, [pinned.log_key], origin=pinned.genesis.origin)
-        except IntegrityError:
-            return shown  # the note is found wrong among the kept ones
+        for _, note in journal.newest:
+            try:
+                return open_checkpoint(
+                    note, [pinned.log_key], origin=pinned.genesis.origin
+                )
+            except IntegrityError:
+                continue  # it is found wrong among the kept ones
+        return shown
 
     def _open(self, pinned: Pinned, public: bytes | None) -> Checkpoint | None:
         origin = pinned.genesis.origin
@@ -297,7 +275,7 @@ class LogVerifier:
                 f"two signed roots for one size: {before.source} and {claim.source}",
             )
         if self._root(inner) != claim.root:
-            self._findings.add(claim.check, claim.source, _contradiction(claim))
+            self._findings.add(claim.check, claim.source, claim.contradiction())
         elif claim.check is Check.OUTSIDE and claim.size:
             self._held.append(claim)
         elif claim.check is Check.KEPT:
@@ -312,7 +290,17 @@ class LogVerifier:
         if self.pinned is not None and self._newest is not None:
             self._finish_tree(self.pinned, self._newest, kept)
             if self._journal is not None:
-                self._check_journal(self.pinned, self._newest, self._journal)
+                edge = RightEdge.from_bytes(
+                    self.full_tiles * TILE_WIDTH, self._edge.to_bytes()
+                )
+                self._held += check_journal(
+                    self._journal,
+                    self.pinned,
+                    self._newest,
+                    edge,
+                    self._beyond,
+                    self._findings,
+                )
         findings = self._findings
         held = sorted(self._held, key=lambda claim: claim.size)
         origin = self.pinned.genesis.origin if self.pinned is not None else ""
@@ -369,94 +357,11 @@ class LogVerifier:
                 "leaf 0 is not the clear copy of the genesis: one of them was altered",
             )
 
-    # --- steps 6 and 7: the journal ---
-
-    def _check_journal(
-        self, pinned: Pinned, newest: Checkpoint, journal: Journal
-    ) -> None:
-        head = journal.head
-        if head is None:
-            return
-        self._check_head(pinned, newest, head)
-        if journal.tail is not None and head.size >= newest.size:
-            self._continue_tree(newest, head, journal.tail)
-        if journal.events is not None and journal.events != head.size:
-            self._findings.add(
-                Check.EVENT,
-                "table of events",
-                f"has {journal.events} rows for {head.size} entries",
-            )
-
-    def _check_head(
-        self, pinned: Pinned, newest: Checkpoint, head: JournalHead
-    ) -> None:
-        findings, where = self._findings, f"head {head.size}"
-        if head.size < newest.size:
-            findings.add(
-                Check.HEAD,
-                where,
-                f"the journal has {head.size} entries, {newest.size} were published: "
-                "it was cut, or restored from a backup",
-            )
-        if head.size == newest.size and head.root != newest.root:
-            findings.add(
-                Check.HEAD, where, "has another root than the checkpoint of its size"
-            )
-        try:
-            promised = open_checkpoint(
-                head.promise, [pinned.promise_key], origin=pinned.genesis.origin
-            )
-        except IntegrityError as error:
-            findings.add(Check.PROMISE, where, str(error))
-            return
-        if (promised.size, promised.root) != (head.size, head.root):
-            findings.add(
-                Check.HEAD, where, "the journal's head is not what was promised"
-            )
-
-    def _continue_tree(
-        self, newest: Checkpoint, head: JournalHead, tail: bytes
-    ) -> None:
-        """Extend the derived tree by the journal's entries, up to its head."""
-        start = newest.size // TILE_WIDTH * TILE_WIDTH
-        if len(tail) != (head.size - start) * HASH_BYTES:
-            return  # it begins elsewhere, at a kept checkpoint that was found wrong
-        edge = RightEdge.from_bytes(start, self._edge.to_bytes())
-        leaves = split_tile(tail, head.size - start)
-        edge.extend(leaves[: newest.size - start])
-        if edge.root() != newest.root:
-            self._findings.add(
-                Check.JOURNAL,
-                f"entries {start} to {newest.size - 1}",
-                "the journal's entries are not those that were published",
-            )
-        for claim in sorted(self._beyond, key=lambda claim: claim.size):
-            edge.extend(leaves[edge.size - start : claim.size - start])
-            if edge.root() == claim.root:
-                self._held.append(claim)
-            else:
-                self._findings.add(claim.check, claim.source, _contradiction(claim))
-        edge.extend(leaves[edge.size - start :])
-        if edge.root() != head.root:
-            self._findings.add(
-                Check.JOURNAL,
-                f"entries {newest.size} to {head.size - 1}",
-                "the journal's entries do not lead to its head",
-            )
-
 
 def _peaks(hashes: bytes) -> bytes:
     edge = RightEdge()
     edge.extend(split_tile(hashes, len(hashes) // HASH_BYTES))
     return edge.to_bytes()
-
-
-def _contradiction(claim: Claim) -> str:
-    where = {
-        Check.OUTSIDE: "outside this host: its history was rewritten",
-        Check.KEPT: "when it was signed: entries before it were altered",
-    }.get(claim.check, "by its signature than by its tiles")
-    return f"the log had another root at size {claim.size} {where}"
 
 
 def origin_of_note(note: bytes) -> str:
