@@ -5,8 +5,9 @@ into one check a field, once for each type, so that a record costs a few microse
 a refusal names the field and its rule, never the value. The decoder of the same types
 enforces the same policy on bytes that are read; a test holds the two together.
 
-Strings that repeat (roles, models, session ids) are looked up in a small set for each
-field before its check runs; the first few hundred accepted ones are kept in it.
+Strings that repeat (codes, roles, models, session ids) are looked up in a small set for
+each field before its check runs: codes stand in it from the start, the first few hundred
+accepted strings are kept in it.
 """
 
 import re
@@ -43,7 +44,9 @@ def compile_policy(record_type: Any) -> Policy:  # noqa: ANN401 - a type express
     rules: list[FieldRule] = []
     for field in msgspec.structs.fields(record_type):
         info = _wanted(msgspec.inspect.type_info(field.type))
-        known: set[object] = set()
+        # A code may be given as its plain string: it is the same JSON.
+        is_code = isinstance(info, msgspec.inspect.EnumType)
+        known: set[object] = set(info.cls) if is_code else set()
         rules.append(
             FieldRule(
                 field.name,
@@ -88,7 +91,9 @@ def _check_of(info: msgspec.inspect.Type, known: set[object]) -> Check:
         case msgspec.inspect.StrType(pattern=str() as pattern):
             return _pattern_check(pattern, known)
         case msgspec.inspect.EnumType(cls=cls):
-            return lambda value: type(value) is cls
+            # A member, or its plain text: callers of the SDK write the text.
+            terms = frozenset(cls)
+            return lambda value: type(value) in (cls, str) and value in terms
         case msgspec.inspect.BoolType():
             return lambda value: type(value) is bool
         case msgspec.inspect.IntType(ge=int() as low, le=int() as high):
@@ -117,7 +122,7 @@ def _list_check(item: Check) -> Check:
     def is_admitted(value: object) -> bool:
         if type(value) is not tuple:
             return False
-        for part in value:
+        for part in value:  # noqa: SIM110 - a generator would double its cost
             if not item(part):
                 return False
         return True
@@ -131,7 +136,7 @@ def _tuple_check(items: tuple[Check, ...]) -> Check:
     def is_admitted(value: object) -> bool:
         if type(value) is not tuple or len(value) != count:
             return False
-        for check, part in zip(items, value, strict=True):
+        for check, part in zip(items, value, strict=True):  # noqa: SIM110 - as above
             if not check(part):
                 return False
         return True
