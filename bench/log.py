@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import resource
-import sqlite3
 import statistics
 import tempfile
 import time

@@ -45,48 +45,65 @@ class Exchange:
         Raises:
             InputError: an identifier is not protected, or `records` are no triples.
         """
-        known, systems = self.identity.cached, self.systems
         fields: dict[str, Any] = {}
-
-        def surrogate(system: str, held: Protected[str], field: str = "records") -> str:
-            if not isinstance(held, Protected):
-                raise InputError.for_field(field, "identifiers must be Protected")
-            key = (system, unprotect(held))
-            found = known(key)
-            if found is None:
-                unmet.append(key)
-                return ""
-            return found
-
         if event.records:
-            records: list[tuple[str, str, str]] = []
-            try:
-                for patient, item, resource_type in event.records:
-                    if patient == _NOBODY:
-                        fields["patient_unknown"] = True
-                    records.append(
-                        (
-                            ""
-                            if patient == _NOBODY
-                            else surrogate(systems.patient, patient),
-                            surrogate(systems.record, item),
-                            resource_type,
-                        )
-                    )
-            except (TypeError, ValueError):
-                raise InputError.for_field(
-                    "records", "each must be (patient, record, resource type)"
-                ) from None
-            fields["records"] = tuple(records)
+            records = self._records(event, unmet)
+            fields["records"] = records
+            if any(not patient for patient, _, _ in records) and any(
+                patient == _NOBODY for patient, _, _ in event.records
+            ):
+                fields["patient_unknown"] = True
         if event.resource_id is not None:
-            fields["resource_id"] = surrogate(
-                systems.record, event.resource_id, "resource_id"
+            fields["resource_id"] = self._surrogate(
+                self.systems.record, event.resource_id, unmet, "resource_id"
             )
         for field in ("user_id", "on_behalf_of"):
             user = getattr(event, field)
             if isinstance(user, str) and "@" in user:
-                fields[field] = "usr-" + surrogate(systems.user, Protected(user), field)
+                fields[field] = "usr-" + self._surrogate(
+                    self.systems.user, Protected(user), unmet, field
+                )
         return fields
+
+    def _records(
+        self, event: CallerEvent, unmet: list[SubjectKey]
+    ) -> tuple[tuple[str, str, str], ...]:
+        """Exchange the triples; an unknown patient stays empty."""
+        of_patients, of_records = self.systems.patient, self.systems.record
+        surrogate = self._surrogate
+        try:
+            return tuple(
+                [
+                    (
+                        ""
+                        if patient == _NOBODY
+                        else surrogate(of_patients, patient, unmet),
+                        surrogate(of_records, item, unmet),
+                        resource_type,
+                    )
+                    for patient, item, resource_type in event.records
+                ]
+            )
+        except (TypeError, ValueError):
+            raise InputError.for_field(
+                "records", "each must be (patient, record, resource type)"
+            ) from None
+
+    def _surrogate(
+        self,
+        system: str,
+        held: Protected[str],
+        unmet: list[SubjectKey],
+        field: str = "records",
+    ) -> str:
+        if not isinstance(held, Protected):
+            raise InputError.for_field(field, "identifiers must be Protected")
+        key = (system, unprotect(held))
+        found = self.identity.cached(key)
+        if found is None:
+            unmet.append(key)
+            return ""
+        return found
 
 
 _NOBODY = Protected("")
