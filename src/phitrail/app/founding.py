@@ -23,6 +23,7 @@ from phitrail.events.genesis import Genesis
 from phitrail.events.ids import format_time, new_uuid7, uuid_bytes
 from phitrail.events.protected import Protected
 from phitrail.identity.surrogate import written_surrogate
+from phitrail.keys.fingerprints import print_fingerprints
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.recovery import make_recovery_key
 from phitrail.tlog.entry import Entry
@@ -87,6 +88,7 @@ def found_trail(
     }
     DurableFiles(directory).put_many(
         {public_genesis(log): encode_leaf(leaf) for log, leaf in leaves.items()}
+        | {wiring.FINGERPRINTS: print_fingerprints(keys)}
     )
     journal = Journal.create(directory / wiring.JOURNAL)
     trail = wiring.assemble(directory, tenant, policy, keys, log_keys, journal)

@@ -20,6 +20,7 @@ from phitrail.errors import ConfigError
 from phitrail.events.codes import Log
 from phitrail.identity.map import IdentityMap
 from phitrail.keys import names
+from phitrail.keys.fingerprints import check_fingerprints
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
 from phitrail.keys.sealing import Sealer
@@ -40,6 +41,7 @@ OUTSIDE = "state/outside"
 APPEND_LOCK = "state/append.lock"
 PUBLISH_LOCK = "state/publish.lock"
 KEYS = "keys"
+FINGERPRINTS = "state/key-fingerprints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def open_trail(directory: Path) -> Trail:
     keys = LocalKeys.load(directory / KEYS)
     log_keys = wire_log_keys(tenant.tenant, keys)
     check_pins(directory, log_keys)
+    check_keys(directory, keys)
     journal = Journal.open(directory / JOURNAL)
     try:
         check_heads(journal, log_keys, directory / OUTSIDE)
@@ -205,6 +208,21 @@ def check_pins(directory: Path, log_keys: Mapping[str, LogKeys]) -> None:
                 f"the signing keys under {directory / KEYS} are not those that the "
                 f"genesis of {log} pins; put the right key files back"
             )
+
+
+def check_keys(directory: Path, keys: LocalKeys) -> None:
+    """Check that every other key is the one that the trail was made with.
+
+    Raises:
+        ConfigError: a key is another one, or the list of fingerprints is missing.
+    """
+    place = directory / FINGERPRINTS
+    try:
+        check_fingerprints(keys, place.read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {place}: {error.strerror}; restore it from the archive"
+        ) from error
 
 
 def check_heads(

@@ -93,6 +93,14 @@ class LocalKeys:
                 )
         return cls(found)
 
+    def versions(self) -> list[tuple[str, int]]:
+        """List every key and version that is here, in order."""
+        return sorted(
+            (name, version)
+            for name, versions in self._secrets.items()
+            for version in versions
+        )
+
     def newest(self, name: str) -> tuple[int, Protected[bytes]]:
         """Return the version in use and its secret."""
         version = self._newest[name]
@@ -147,6 +155,10 @@ def _read(place: Path) -> tuple[KeyFile, Protected[bytes]]:
         raise ConfigError(
             f"key file {place} is damaged; restore it from the key backup"
         ) from None
-    if len(secret) != SECRET_BYTES or place.name != f"{key.name}.v{key.version}.json":
+    if (
+        len(secret) != SECRET_BYTES
+        or place.name != f"{key.name}.v{key.version}.json"
+        or key.kind is not kinds_of_keys().get(key.name)
+    ):
         raise ConfigError(f"key file {place} is damaged; restore it from the backup")
     return key, Protected(secret)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.keywrap import (
     aes_key_wrap,
 )
 
-from phitrail.errors import IntegrityError
+from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.local import LocalKeys
 
@@ -61,8 +61,8 @@ class Sealer:
         """Return what was sealed.
 
         Raises:
-            IntegrityError: altered, cut, under another key, or another context's.
-            ConfigError: the key version is not here.
+            IntegrityError: altered, cut, under another key or another context's, or its
+                key version is not here.
         """
         place = len(MAGIC)
         length = envelope[place] if len(envelope) > place else 0
@@ -74,7 +74,13 @@ class Sealer:
         if name != self.name.encode():
             raise IntegrityError(f"a sealed envelope is not under the key {self.name}")
         version = int.from_bytes(envelope[start - 2 : start], "big")
-        secret = self.keys.secret(self.name, version)
+        try:
+            secret = self.keys.secret(self.name, version)
+        except ConfigError as error:
+            raise IntegrityError(
+                f"a sealed envelope names key {self.name} version {version}, which is "
+                "not here: restore that key, or treat the envelope as altered"
+            ) from error
         wrapped = envelope[start : start + _WRAPPED_BYTES]
         nonce = envelope[start + _WRAPPED_BYTES : end]
         try:
