@@ -102,7 +102,8 @@ def _check_of(info: msgspec.inspect.Type, known: set[object]) -> Check:
             return _list_check(_check_of(_wanted(item), set()))
         case msgspec.inspect.TupleType(item_types=items):
             return _tuple_check(tuple(_check_of(_wanted(i), set()) for i in items))
-    raise TypeError(f"a field has a type without a policy: {type(info).__name__}")
+        case _:
+            raise TypeError(f"a field has a type without a policy: {info!r}")
 
 
 def _pattern_check(pattern: str, known: set[object]) -> Check:
