@@ -10,6 +10,7 @@ from phitrail.app import clock
 from phitrail.app.founding import Founded, found_trail
 from phitrail.app.handing_out import found_with_recovery_file, recovery_line
 from phitrail.app.status import LogStatus, TrailStatus, read_status
+from phitrail.cli.demo import demo
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
 from phitrail.cli.output import Output
@@ -36,6 +37,13 @@ def add_to(app: typer.Typer) -> None:
             "--checkpoint -",
         )
     )(verify)
+    app.command(
+        epilog=examples(
+            "phitrail demo",
+            "phitrail demo --dir clinic --questions 500",
+            "phitrail demo --notes notes.jsonl --json",
+        )
+    )(demo)
 
 
 def init(

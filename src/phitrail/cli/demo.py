@@ -1,0 +1,210 @@
+"""`phitrail demo`: the main job in a small clinic, verified, shown, and tampered with.
+
+1. The clinic works; half way, checkpoints are carried out of the house.
+2. The trail is verified against them.
+3. One event is shown with its proof.
+4. Copies of the trail are tampered with; each must be caught.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phitrail.app import clock
+from phitrail.app.reading import ProvenEntry, prove_entry
+from phitrail.app.running import run_trail
+from phitrail.app.verification import Verdict, Verification, verify_trail
+from phitrail.cli.exit_codes import ExitCode
+from phitrail.cli.log import print_entry, proof_object
+from phitrail.cli.options import AsJson
+from phitrail.cli.output import Output
+from phitrail.cli.verify import print_verification, verification_object
+from phitrail.demo.day import Day, run_day
+from phitrail.demo.drill import DrillResult, run_drill
+from phitrail.errors import StorageError
+from phitrail.events.codes import Log
+
+QUESTIONS = 3_000
+READER = "privacy-officer"
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where a demo works; `is_kept` says whether its trail outlives it."""
+
+    trail: Path
+    outside: Path
+    copies: Path
+    is_kept: bool
+
+
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir", metavar="DIR", help="Keep the trail here; must be new or empty."
+        ),
+    ] = None,
+    questions: Annotated[
+        int, typer.Option(metavar="N", min=10, help="How many the staff ask.")
+    ] = QUESTIONS,
+    notes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl", help="Answer over these notes: lines of id and text."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Draws another clinic.")] = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Run the main job in a made-up clinic, then tamper with copies of its trail.
+
+    Exit code 1 if the trail does not verify, or a tampering was not caught.
+    """
+    output = Output(as_json)
+    with _places(directory) as places:
+        day = run_day(
+            places.trail,
+            now=clock.now(),
+            questions=questions,
+            notes_file=notes,
+            seed=seed,
+            stage=output.progress,
+        )
+        outside = _keep(places.outside, day.outside)
+        if not as_json:
+            _tell_day(output, day)
+        with output.progress("entries verified") as progress:
+            found = verify_trail(
+                places.trail,
+                outside=[(str(file), file.read_bytes()) for file in outside],
+                deep=True,
+                progress=progress,
+            )
+        proof = _prove_first(places.trail, day)
+        with output.progress("drills") as progress:
+            drill = run_drill(places.trail, day.outside, places.copies, progress)
+        if as_json:
+            output.data(_object(places, day, found, proof, drill))
+        else:
+            _tell_rest(output, places, found, proof, drill)
+    is_caught = all(one.caught for one in drill)
+    is_sound = found.verdict is Verdict.OK and is_caught
+    return ExitCode.OK if is_sound else ExitCode.CHECK_FAILED
+
+
+@contextmanager
+def _places(directory: Path | None) -> Iterator[_Places]:
+    with tempfile.TemporaryDirectory(prefix="phitrail-demo-") as temporary:
+        root = Path(temporary)
+        trail = root / "clinic" if directory is None else directory
+        outside = trail.with_name(trail.name + "-outside")
+        (root / "copies").mkdir()
+        yield _Places(trail, outside, root / "copies", directory is not None)
+
+
+def _keep(directory: Path, notes: Mapping[str, bytes]) -> list[Path]:
+    """Keep checkpoints beside the trail; a real house keeps them on another host."""
+    try:
+        directory.mkdir(exist_ok=True)
+        for log, note in notes.items():
+            (directory / f"{log}.checkpoint").write_bytes(note)
+    except OSError as error:
+        raise StorageError(f"cannot write {directory}: {error.strerror}") from error
+    return [directory / f"{log}.checkpoint" for log in notes]
+
+
+def _prove_first(trail: Path, day: Day) -> ProvenEntry:
+    """Prove the first inference of the day."""
+    with run_trail(trail) as running:
+        return prove_entry(
+            running,
+            Log.AUDIT,
+            day.run.receipts[0].event_id,
+            by=READER,
+            now=clock.now(),
+        )
+
+
+def _tell_day(output: Output, day: Day) -> None:
+    run = day.run
+    endings = ", ".join(f"{count} {ending}" for ending, count in run.endings.items())
+    output.line(
+        f"The clinic's staff asked {run.questions} questions over {day.notes} notes; "
+        f"{run.records} records were opened.\nHow they ended: {endings}.\n"
+        "Each access was durable in the log before its answer was released.\n"
+    )
+
+
+def _tell_rest(
+    output: Output,
+    places: _Places,
+    found: Verification,
+    proof: ProvenEntry,
+    drill: Sequence[DrillResult],
+) -> None:
+    output.line(
+        "Verified against the checkpoints carried out half way through the day:"
+    )
+    print_verification(output, found)
+    output.line("\nOne event, as the log holds it (surrogates, no words):")
+    print_entry(output, proof.entry)
+    output.line(
+        f"Its proof: {len(proof.proven.proof)} hashes lead from it to the signed root "
+        f"over {proof.proven.checkpoint.size} entries; checked.\n\n"
+        "Then copies of the trail were tampered with:"
+    )
+    output.table(
+        ("what was done", "", "what caught it", "ms#"),
+        [
+            (
+                one.done,
+                "caught" if one.caught else "NOT CAUGHT",
+                one.by,
+                one.ms,
+            )
+            for one in drill
+        ],
+    )
+    if places.is_kept:
+        output.line(
+            f"Where to look next:\n"
+            f"  phitrail status --trail {places.trail}\n"
+            f"  phitrail log tail --trail {places.trail}\n"
+            f"  phitrail verify --trail {places.trail} --log audit "
+            f"--checkpoint {places.outside}/audit.checkpoint"
+        )
+    else:
+        output.line(
+            "Where to look next: `phitrail demo --dir clinic` keeps the trail; then\n"
+            "`phitrail log tail --trail clinic`, `phitrail verify --trail clinic`."
+        )
+
+
+def _object(
+    places: _Places,
+    day: Day,
+    found: Verification,
+    proof: ProvenEntry,
+    drill: Sequence[DrillResult],
+) -> dict[str, object]:
+    return {
+        "trail": str(places.trail) if places.is_kept else None,
+        "outside": str(places.outside) if places.is_kept else None,
+        "questions": day.run.questions,
+        "notes": day.notes,
+        "records": day.run.records,
+        "endings": {str(ending): count for ending, count in day.run.endings.items()},
+        "entries": {one.log.value: one.size for one in found.logs},
+        "verification": verification_object(found),
+        "proof": proof_object(proof, None),
+        "drill": [
+            {"name": one.name, "caught": one.caught, "by": one.by, "ms": one.ms}
+            for one in drill
+        ],
+    }
