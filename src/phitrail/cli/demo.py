@@ -76,19 +76,20 @@ def demo(
             seed=seed,
             stage=output.progress,
         )
-        outside = _keep(places.outside, day.outside)
+        outside = {f"{log}.checkpoint": note for log, note in day.outside.items()}
+        _keep(places.outside, outside)
         if not as_json:
             _tell_day(output, day)
         with output.progress("entries verified") as progress:
             found = verify_trail(
                 places.trail,
-                outside=[(str(file), file.read_bytes()) for file in outside],
+                outside=tuple(outside.items()),
                 deep=True,
                 progress=progress,
             )
         proof = _prove_first(places.trail, day)
         with output.progress("drills") as progress:
-            drill = run_drill(places.trail, day.outside, places.copies, progress)
+            drill = run_drill(places.trail, outside, places.copies, progress)
         if as_json:
             output.data(_object(places, day, found, proof, drill))
         else:
@@ -108,15 +109,14 @@ def _places(directory: Path | None) -> Iterator[_Places]:
         yield _Places(trail, outside, root / "copies", directory is not None)
 
 
-def _keep(directory: Path, notes: Mapping[str, bytes]) -> list[Path]:
+def _keep(directory: Path, notes: Mapping[str, bytes]) -> None:
     """Keep checkpoints beside the trail; a real house keeps them on another host."""
     try:
         directory.mkdir(exist_ok=True)
-        for log, note in notes.items():
-            (directory / f"{log}.checkpoint").write_bytes(note)
+        for name, note in notes.items():
+            (directory / name).write_bytes(note)
     except OSError as error:
         raise StorageError(f"cannot write {directory}: {error.strerror}") from error
-    return [directory / f"{log}.checkpoint" for log in notes]
 
 
 def _prove_first(trail: Path, day: Day) -> ProvenEntry:
@@ -157,20 +157,14 @@ def _tell_rest(
     output.line(
         f"Its proof: {len(proof.proven.proof)} hashes lead from it to the signed root "
         f"over {proof.proven.checkpoint.size} entries; checked.\n\n"
-        "Then copies of the trail were tampered with:"
+        "Then copies of the trail were tampered with, by somebody who owns the host:"
     )
-    output.table(
-        ("what was done", "", "what caught it", "ms#"),
-        [
-            (
-                one.done,
-                "caught" if one.caught else "NOT CAUGHT",
-                one.by,
-                one.ms,
-            )
-            for one in drill
-        ],
-    )
+    for one in drill:
+        verdict = f"caught in {one.ms} ms" if one.caught else "NOT CAUGHT"
+        output.line(f"  {one.name}: {verdict}\n    done: {one.done}")
+        if one.caught:
+            output.line(f"    by:   {one.by}")
+    output.line()
     if places.is_kept:
         output.line(
             f"Where to look next:\n"
