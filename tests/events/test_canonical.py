@@ -146,7 +146,8 @@ def test_unencodable_values_are_refused_by_field() -> None:
         ("records", (("", "A" * 43, "JohnSmith"),)),
         ("records", (("", Protected("x"), "Patient"),)),
     ):
-        record: Any = AuditEvent(event_type=codes.EventType.PHI_READ, **{field: value})
+        fields: Any = {field: value}
+        record: Any = AuditEvent(event_type=codes.EventType.PHI_READ, **fields)
 
         with pytest.raises(InputError) as caught:
             canonical.encode_leaf(record)
