@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from phitrail.app import wiring
 from phitrail.app.config import STARTER_VOCABULARY, Policy, Tenant, write_config
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import ConfigError, StorageError
+from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.canonical import encode_leaf
 from phitrail.events.codes import Log
 from phitrail.events.genesis import Genesis
 from phitrail.events.ids import format_time, new_uuid7, uuid_bytes
+from phitrail.events.policy import rule_of
 from phitrail.events.protected import Protected
+from phitrail.events.shapes import TenantName
 from phitrail.identity.surrogate import written_surrogate
 from phitrail.keys.fingerprints import print_fingerprints
 from phitrail.keys.local import LocalKeys
@@ -56,9 +60,11 @@ def found_trail(
     """Make a trail in an empty or absent directory.
 
     Raises:
-        ConfigError: the directory holds something already, or the tenant name is no name.
+        InputError: the tenant name is no name; nothing was made.
+        ConfigError: the directory holds something already.
         StorageError: a file cannot be written.
     """
+    _check_name(tenant_name)
     _make_directories(directory)
     terms = dict(STARTER_VOCABULARY)
     for name, more in (vocabulary or {}).items():
@@ -100,6 +106,13 @@ def found_trail(
         trail.close()
     origins = tuple(origin_of(tenant_name, log) for log in Log)
     return Founded(directory, origins, recovery_line)
+
+
+def _check_name(tenant_name: str) -> None:
+    try:
+        msgspec.convert(tenant_name, TenantName)
+    except msgspec.ValidationError:
+        raise InputError.for_field("tenant", rule_of(TenantName)) from None
 
 
 def _make_directories(directory: Path) -> None:
