@@ -51,7 +51,7 @@ def _drawn(info: Any) -> st.SearchStrategy[Any]:
             return st.sampled_from(list(cls))
         case msgspec.inspect.StrType(pattern=None):
             return st.sampled_from(["Patient", "Observation", "ai_prompt"])
-        case msgspec.inspect.StrType(pattern=pattern):
+        case msgspec.inspect.StrType(pattern=str() as pattern):
             return st.from_regex(pattern)
         case msgspec.inspect.Metadata(type=inner):
             return _drawn(inner)
@@ -59,7 +59,8 @@ def _drawn(info: Any) -> st.SearchStrategy[Any]:
             return st.lists(_drawn(item), max_size=3).map(tuple)
         case msgspec.inspect.TupleType(item_types=items):
             return st.tuples(*[_drawn(item) for item in items])
-    raise AssertionError(info)
+        case _:
+            raise AssertionError(info)
 
 
 def records() -> st.SearchStrategy[msgspec.Struct]:
