@@ -45,8 +45,8 @@ def compile_policy(record_type: Any) -> Policy:  # noqa: ANN401 - a type express
     for field in msgspec.structs.fields(record_type):
         info = _wanted(msgspec.inspect.type_info(field.type))
         # A code may be given as its plain string: it is the same JSON.
-        is_code = isinstance(info, msgspec.inspect.EnumType)
-        known: set[object] = set(info.cls) if is_code else set()
+        codes = info.cls if isinstance(info, msgspec.inspect.EnumType) else ()
+        known: set[object] = set(codes)
         rules.append(
             FieldRule(
                 field.name,
