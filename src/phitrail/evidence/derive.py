@@ -251,23 +251,21 @@ def _leaf_hashes(
 def hash_bundle(bundle: bytes, width: int) -> list[bytes]:
     """Cut a bundle of `width` entries and hash each entry as a leaf, in one pass.
 
-    The zero byte that a leaf hash begins with is put where the low byte of the entry's
-    length stood, which saves a copy of each entry.
+    A view of each entry goes to the hash, behind the first byte of a leaf: no copies.
 
     Raises:
         IntegrityError: the last entry is cut short, or the number is wrong.
     """
-    sha256 = hashlib.sha256
-    data = bytearray(bundle)
+    sha256, view = hashlib.sha256, memoryview(bundle)
     hashes: list[bytes] = []
-    add = hashes.append
-    at, end = 0, len(data)
+    at, end = 0, len(bundle)
     try:
         while at < end:
-            start = at + 1
-            at += 2 + (data[at] << 8 | data[start])
-            data[start] = 0
-            add(sha256(data[start:at]).digest())
+            start = at + 2
+            at = start + (bundle[at] << 8 | bundle[at + 1])
+            leaf = sha256(b"\x00")
+            leaf.update(view[start:at])
+            hashes.append(leaf.digest())
     except IndexError:
         raise IntegrityError("ends within the length of an entry") from None
     if at != end:

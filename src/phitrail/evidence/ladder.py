@@ -8,11 +8,12 @@ purpose: one mistake should not be made by both.
 
 import hashlib
 from collections.abc import Callable
+from operator import add
 
 from phitrail.errors import IntegrityError
 from phitrail.evidence.findings import Check, Findings
 from phitrail.tlog.hashing import HASH_BYTES
-from phitrail.tlog.tile import TILE_HEIGHT, TILE_WIDTH, tile_path
+from phitrail.tlog.tile import TILE_WIDTH, tile_path
 
 ReadTile = Callable[[int, int, int], bytes]
 """(level, index, width) -> the tile; raises `IntegrityError` when it is missing"""
@@ -26,14 +27,12 @@ _PAIR_BYTES = 2 * HASH_BYTES
 def hash_full_tile(hashes: bytes) -> bytes:
     """Compute the hash of a full tile from its 256 hashes, end to end (8,192 bytes)."""
     sha256 = hashlib.sha256
-    for _ in range(TILE_HEIGHT):
-        hashes = b"".join(
-            [
-                sha256(b"\x01" + hashes[at : at + _PAIR_BYTES]).digest()
-                for at in range(0, len(hashes), _PAIR_BYTES)
-            ]
-        )
-    return hashes
+    pairs = [hashes[at : at + _PAIR_BYTES] for at in range(0, len(hashes), _PAIR_BYTES)]
+    while True:
+        nodes = [sha256(b"\x01" + pair).digest() for pair in pairs]
+        if len(nodes) == 1:
+            return nodes[0]
+        pairs = list(map(add, nodes[::2], nodes[1::2]))
 
 
 class TileLadder:

@@ -86,7 +86,7 @@ class Sealer:
         try:
             data_key = aes_key_unwrap(unprotect(secret), wrapped)
             return AESGCM(data_key).decrypt(
-                nonce, envelope[end:], envelope[:end] + context
+                nonce, memoryview(envelope)[end:], envelope[:end] + context
             )
         except (InvalidUnwrap, InvalidTag):
             raise IntegrityError(
