@@ -26,6 +26,7 @@ from phitrail.events.ids import format_time, new_uuid7, uuid_bytes
 from phitrail.events.policy import rule_of
 from phitrail.events.protected import Protected
 from phitrail.events.shapes import TenantName
+from phitrail.identity.map import create_identity_map
 from phitrail.identity.surrogate import written_surrogate
 from phitrail.keys.fingerprints import print_fingerprints
 from phitrail.keys.local import LocalKeys
@@ -96,6 +97,7 @@ def found_trail(
         {public_genesis(log): encode_leaf(leaf) for log, leaf in leaves.items()}
         | {wiring.FINGERPRINTS: print_fingerprints(keys)}
     )
+    create_identity_map(directory / wiring.IDENTITY)
     journal = Journal.create(directory / wiring.JOURNAL)
     trail = wiring.assemble(directory, tenant, policy, keys, log_keys, journal)
     try:

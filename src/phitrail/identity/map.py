@@ -7,6 +7,7 @@
    leaf is harmless, a leaf without an identity is a defect.
 4. Two processes may meet at one subject: the blind index is unique, the loser reads the
    winner's row.
+5. A map that was lost is not made anew: known patients would get second surrogates.
 
 A cache in memory maps identifiers to surrogates; it lives and dies with the process.
 """
@@ -20,7 +21,7 @@ from typing import Protocol, TypeAlias
 from phitrail.durable.database import Connect, open_database, transaction
 from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
-from phitrail.errors import StorageError
+from phitrail.errors import InputError, StorageError
 from phitrail.events.canonical import check_identifier
 from phitrail.identity.surrogate import (
     SALT_BYTES,
@@ -55,6 +56,15 @@ class Seal(Protocol):
         """Open bytes under the same context."""
 
 
+def create_identity_map(path: Path) -> None:
+    """Make an empty map, for a new trail; a lost one is never made anew.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    open_database(path, schema=SCHEMA).close()
+
+
 class IdentityMap:
     """Gives surrogates for identifiers, making new rows where needed; thread-safe."""
 
@@ -70,8 +80,12 @@ class IdentityMap:
         self._tenant = tenant
         self._index = index
         self._seal = seal
-        self._database = open_database(path, schema=SCHEMA, connect=connect)
-        self._between_processes = FileLock(path.with_suffix(".lock"))
+        self._database = open_database(path, connect=connect)
+        try:
+            self._between_processes = FileLock(path.with_suffix(".lock"))
+        except BaseException:
+            self._database.close()
+            raise
         self._cache: dict[SubjectKey, str] = {}
         self._queue: GroupCommit[tuple[SubjectKey, ...], tuple[str, ...]] = GroupCommit(
             self._commit, name="the identity map"
@@ -173,6 +187,8 @@ class IdentityMap:
 
 def _check(subjects: Sequence[SubjectKey]) -> None:
     for _, identifier in subjects:
+        if not isinstance(identifier, str):
+            raise InputError.for_field("records", "an identifier must be text")
         check_identifier(identifier, "records")
 
 
