@@ -42,7 +42,10 @@ from phitrail.tlog.spelling import print_base64
 
 FOLLOW_EVERY_S = 0.5
 
-app = typer.Typer(rich_markup_mode=None, help="Fill, read, prove and export the logs.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    epilog=examples("phitrail log tail -n 20", "phitrail log prove 17 --out 17.proof"),
+)
 
 
 def require_verb(context: typer.Context) -> None:

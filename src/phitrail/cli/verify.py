@@ -35,7 +35,9 @@ def verify(
     ] = None,
     log: Annotated[
         list[Log] | None,
-        typer.Option("--log", help="Verify these only; may be repeated."),
+        typer.Option(
+            "--log", metavar="LOG", help="Verify this log only; may be repeated."
+        ),
     ] = None,
     deep: Annotated[
         bool,

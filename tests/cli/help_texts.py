@@ -1,0 +1,51 @@
+"""Every help text, as it is printed; run this file to write the goldens anew.
+
+python -m tests.cli.help_texts
+"""
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from unittest import mock
+
+from phitrail.cli.exit_codes import ExitCode
+from phitrail.cli.main import main
+
+GOLDENS = Path(__file__).with_name("help")
+COMMANDS = (
+    "",
+    "init",
+    "status",
+    "verify",
+    "demo",
+    "log",
+    "log import",
+    "log show",
+    "log tail",
+    "log prove",
+    "log export",
+)
+
+
+def golden_of(command: str) -> Path:
+    """Name the golden of one command."""
+    return GOLDENS / f"{'-'.join(['phitrail', *command.split()])}.txt"
+
+
+def help_text(command: str) -> str:
+    """Run a command with --help, 80 columns wide."""
+    written = io.StringIO()
+    with (
+        mock.patch.dict(os.environ, {"COLUMNS": "80"}),
+        contextlib.redirect_stdout(written),
+    ):
+        os.environ.pop("PHITRAIL_TRAIL", None)
+        if main([*command.split(), "--help"]) != ExitCode.OK:
+            raise ValueError("no such command")
+    return written.getvalue()
+
+
+if __name__ == "__main__":
+    for each in COMMANDS:
+        golden_of(each).write_text(help_text(each), encoding="utf-8")
