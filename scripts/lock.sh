@@ -1,10 +1,12 @@
 #!/bin/sh
-# Compile the locked requirement files: hashes, no index address, all Pythons from 3.11.
-# Needs `uv` on the PATH.
+# Compile the locked requirement files: hashes, no index address. Needs `uv` on the PATH.
 set -eu
 compile() {
-    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-header --no-annotate "$@"
+    python_version=$1
+    shift
+    uv pip compile --quiet --universal --python-version "$python_version" \
+        --generate-hashes --no-emit-index-url --no-header --no-annotate "$@"
 }
-compile --output-file requirements/run.txt requirements/run.in pyproject.toml
-compile --output-file requirements/test.txt --extra test requirements/run.in pyproject.toml
+compile 3.11 --output-file requirements/run.txt requirements/run.in pyproject.toml
+compile 3.11 --output-file requirements/test.txt --extra test requirements/run.in pyproject.toml
+compile 3.12 --output-file requirements/oracles.txt requirements/oracles.in
