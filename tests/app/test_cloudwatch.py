@@ -12,9 +12,11 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from tests.trails import NOW, record_events
+from tests.trails import TENANT, phi_read
 
+from phitrail.app import clock
 from phitrail.app.export import ExportFormat, export_log
+from phitrail.app.founding import found_trail
 from phitrail.app.running import run_trail
 from phitrail.events.codes import Log
 
@@ -33,17 +35,20 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_records_go_into_a_log_group_with_an_explicit_retention(
-    logs: Any, trail_dir: Path, tmp_path: Path
+    logs: Any, tmp_path: Path
 ) -> None:
     """A group without a retention keeps PHI for ever; a record that changes is none."""
-    record_events(trail_dir, range(50))
+    now = clock.now()  # CloudWatch refuses events that are older than two weeks
+    trail = tmp_path / "trail"
+    found_trail(trail, TENANT, now)
     out = tmp_path / "audit.json"
-    with run_trail(trail_dir) as running:
+    with run_trail(trail) as running:
+        running.parts.recorder.record_many([phi_read(n) for n in range(50)], now)
         export_log(
-            running, Log.AUDIT, ExportFormat.CLOUDTRAIL, out, by="officer-7", now=NOW
+            running, Log.AUDIT, ExportFormat.CLOUDTRAIL, out, by="officer-7", now=now
         )
     records = json.loads(out.read_bytes())["Records"]
-    events = [
+    events: list[dict[str, Any]] = [
         {
             "timestamp": int(
                 datetime.fromisoformat(record["eventTime"]).timestamp() * 1000
@@ -56,7 +61,7 @@ def test_records_go_into_a_log_group_with_an_explicit_retention(
     logs.create_log_group(logGroupName=GROUP)
     logs.put_retention_policy(logGroupName=GROUP, retentionInDays=RETENTION_DAYS)
     logs.create_log_stream(logGroupName=GROUP, logStreamName=STREAM)
-    logs.put_log_events(
+    put = logs.put_log_events(
         logGroupName=GROUP,
         logStreamName=STREAM,
         logEvents=sorted(events, key=lambda event: event["timestamp"]),
@@ -66,6 +71,7 @@ def test_records_go_into_a_log_group_with_an_explicit_retention(
         logGroupName=GROUP, logStreamName=STREAM, startFromHead=True
     )["events"]
 
+    assert "rejectedLogEventsInfo" not in put
     assert group["retentionInDays"] == RETENTION_DAYS
     expected = {record["integrityHash"]: record for record in records}
     assert len(expected) == 52
