@@ -234,3 +234,19 @@ def test_the_system_user_can_stand_in_a_record(trail_dir: Path) -> None:
     with run_trail(trail_dir) as running:
         show_entries(running.parts, Log.AUDIT, "0", by=system_user(), now=NOW)
         assert [system_user()] == [read["user_id"] for read in _reads(running.parts)]
+
+
+def test_a_long_read_goes_on_while_the_log_is_published(trail_dir: Path) -> None:
+    """Publishing moves entries out of the journal under the hands of an export."""
+    record_events(trail_dir, range(300))
+    with run_trail(trail_dir) as running:
+        trail = running.parts
+        with closing(trail.reader(Log.AUDIT)) as reader:
+            entries = reader.entries(0, 301)
+            read = [next(entries)]
+            trail.recorder.record_many([phi_read(n) for n in range(300, 900)], NOW)
+            running.publish_up_to(reader, 901)
+            read += entries
+
+    assert len(read) == 301
+    assert json.loads(read[-1])["event_id"] == event_id(299)

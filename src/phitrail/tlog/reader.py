@@ -69,19 +69,18 @@ class LogReader:
             raise InputError.for_field(
                 "index", f"must be within the log of {self.size()} entries"
             )
-        published = self._journal.newest_checkpoint(self.log)
-        in_bundles = min(end, (published[0] if published else 0) // 256 * 256)
         at = start
-        while at < in_bundles:
-            index = at // TILE_WIDTH
-            stop = min(in_bundles, (index + 1) * TILE_WIDTH)
-            bundle = self._bundle(index)
-            yield from bundle[at % TILE_WIDTH : stop - index * TILE_WIDTH]
-            at = stop
-        if at < end:
-            yield from read_segments(
-                self._journal, self.log, self._keys, start=at, end=end
-            )
+        while at < end:
+            in_bundles = min(end, self._in_bundles())
+            if at >= in_bundles:
+                yield from self._in_journal(at, end)
+                return
+            while at < in_bundles:
+                index = at // TILE_WIDTH
+                stop = min(in_bundles, (index + 1) * TILE_WIDTH)
+                bundle = self._bundle(index)
+                yield from bundle[at % TILE_WIDTH : stop - index * TILE_WIDTH]
+                at = stop
 
     def entry(self, index: int) -> bytes:
         """Read one leaf.
@@ -91,6 +90,24 @@ class LogReader:
             IntegrityError: it is missing or altered.
         """
         return next(self.entries(index, index + 1))
+
+    def _in_bundles(self) -> int:
+        """Count the entries that stand in full, published bundles."""
+        newest = self._journal.newest_checkpoint(self.log)
+        return newest[0] // TILE_WIDTH * TILE_WIDTH if newest is not None else 0
+
+    def _in_journal(self, start: int, end: int) -> Iterator[bytes]:
+        """Read entries from the journal, or from bundles that took them meanwhile."""
+        try:
+            entries = list(
+                read_segments(self._journal, self.log, self._keys, start=start, end=end)
+            )
+        except IntegrityError:
+            if self._in_bundles() <= start:
+                raise
+            yield from self.entries(start, end)
+        else:
+            yield from entries
 
     def _bundle(self, index: int) -> list[bytes]:
         try:
