@@ -1,0 +1,130 @@
+"""Nothing that was said in the clinic is anywhere in what the trail leaves behind.
+
+The main job runs over real-form clinical notes. Then every sentence of 20 characters or
+more of a note, question or answer is looked for in all files, in the opened bodies of the
+journal and bundles, and in all plain exports. A sentence planted in an admitted field
+shows that the search finds what is there.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from phitrail.app import clock
+from phitrail.app.export import ExportFormat, export_log
+from phitrail.app.running import run_trail
+from phitrail.demo.clinic import make_clinic
+from phitrail.demo.day import run_day
+from phitrail.demo.notes import Progress, load_notes
+from phitrail.events.codes import EventType, Log
+from phitrail.sdk import AuditEvent, connect
+
+NOTES = Path(__file__).parents[3] / "shared/data/phi/mtsdialog_notes.jsonl"
+QUESTIONS = 1500
+LEAST_CHARS = 20
+PLANTED = "The-patient-said-that-she-fell-eight-years-ago"
+"""A sentence in the shape of an id, put where an id is admitted."""
+
+
+def sentences(texts: Iterable[str]) -> set[str]:
+    """Cut texts where sentences and lines end; keep what is long enough to tell."""
+    return {
+        sentence.strip()
+        for text in texts
+        for sentence in re.split(r"(?<=[.!?])\s+|\n", text)
+        if len(sentence.strip()) >= LEAST_CHARS
+    }
+
+
+def found_in(places: Iterable[bytes], wanted: set[str]) -> set[str]:
+    """Say which of the sentences stand in any of the places, as UTF-8."""
+    # One pass: a text can hold a sentence only if it holds its first 20 bytes.
+    heads: dict[bytes, list[bytes]] = {}
+    for sentence in wanted:
+        data = sentence.encode()
+        heads.setdefault(data[:LEAST_CHARS], []).append(data)
+    found: set[str] = set()
+    for place in places:
+        for at in range(len(place) - LEAST_CHARS + 1):
+            for data in heads.get(place[at : at + LEAST_CHARS], ()):
+                if place.startswith(data, at):
+                    found.add(data.decode())
+    return found
+
+
+@contextmanager
+def silent(_: str) -> Iterator[Progress]:
+    """A stage of the day without a progress bar."""
+    yield lambda _done, _total: None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was said in a day, and everything that it left."""
+
+    said: set[str]
+    opened: bytes
+    files: bytes
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """A day of the clinic over the given notes, with every plain export."""
+    if not NOTES.exists():
+        pytest.skip(f"no development data: {NOTES.name} is absent")
+    root = tmp_path_factory.mktemp("canaries")
+    trail_directory = root / "trail"
+    run = run_day(
+        trail_directory,
+        now=clock.now(),
+        questions=QUESTIONS,
+        notes_file=NOTES,
+        seed=1,
+        stage=silent,
+    ).run
+    with closing(connect(trail_directory)) as trail:
+        trail.record(AuditEvent(event_type=EventType.PHI_READ, request_id=PLANTED))
+    opened = [*export_everything(trail_directory, root), *read_opened(trail_directory)]
+    files = [p.read_bytes() for p in trail_directory.rglob("*") if p.is_file()]
+    notes = load_notes(NOTES, make_clinic(1))
+    said = sentences([*run.said, *(note.text for note in notes)])
+    return Day(said, b"\n".join(opened), b"\n".join(files))
+
+
+def export_everything(trail_directory: Path, root: Path) -> Iterator[bytes]:
+    """Write every plain export of every log and read it back."""
+    with run_trail(trail_directory) as trail:
+        for log in Log:
+            for form in ExportFormat:
+                if form is ExportFormat.CLOUDTRAIL and log is Log.QUALITY:
+                    continue
+                out = root / f"{log}.{form}"
+                export_log(trail, log, form, out, by="auditor", now=clock.now())
+    for place in root.iterdir():
+        if place != trail_directory:
+            paths = [place] if place.is_file() else place.rglob("*")
+            yield from (path.read_bytes() for path in paths if path.is_file())
+
+
+def read_opened(trail_directory: Path) -> Iterator[bytes]:
+    """Open every entry that a log holds, out of bundles and journal."""
+    with run_trail(trail_directory) as trail:
+        for log in Log:
+            with closing(trail.parts.reader(log)) as reader:
+                yield from reader.entries(0, reader.size())
+
+
+def test_nothing_said_is_in_any_file_or_export(day: Day) -> None:
+    """The log must not become the second PHI store that it replaces."""
+    assert len(day.said) > 5000
+    assert found_in([day.files, day.opened], day.said) == set()
+
+
+def test_the_search_finds_a_planted_sentence(day: Day) -> None:
+    """In opened entries and exports it is found; in sealed files it is not."""
+    assert found_in([day.opened], {PLANTED}) == {PLANTED}
+    assert found_in([day.files], {PLANTED}) == set()
