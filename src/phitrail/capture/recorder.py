@@ -46,6 +46,8 @@ from phitrail.tlog.receipt import Receipt
 
 RECORDS_IN_A_PART = 200
 NONCE_BYTES = 16
+SET_BY_THE_LOG = ("received_at", "nonce", "part", "parts")
+"""Fields that a caller may not give: they would contradict what the journal indexes."""
 _NO_SURROGATES: Mapping[str, Any] = {}
 
 
@@ -161,11 +163,9 @@ class Recorder:
     def _draft(
         self, record: CallerRecord, now: datetime, unmet: list[SubjectKey]
     ) -> _Draft:
-        if record.received_at is not None or record.nonce is not None:
-            raise InputError.for_field(
-                "received_at" if record.received_at is not None else "nonce",
-                "is set by the log; leave it out",
-            )
+        for field in SET_BY_THE_LOG:
+            if getattr(record, field, None) is not None:
+                raise InputError.for_field(field, "is set by the log; leave it out")
         version, digest = self._idempotency(encode_opened(record, unprotect))
         self._vocabulary.check(record)
         return _Draft(
