@@ -68,6 +68,13 @@ def phi_read(number: int, *, patients: int = 7) -> CallerEvent:
     )
 
 
+def plain_event(number: int) -> CallerEvent:
+    """Give an event about no record: the same for the same number."""
+    return AuditEvent(
+        event_type=EventType.AI_INFERENCE, event_id=event_id(number), user_id="dr-0012"
+    )
+
+
 def record_events(directory: Path, numbers: Iterable[int]) -> list[Receipt]:
     """Open a trail, record events and publish them."""
     trail = open_trail(directory)

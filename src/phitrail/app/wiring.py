@@ -27,10 +27,10 @@ from phitrail.keys.sealing import Sealer
 from phitrail.tlog.appender import Appender, check_head
 from phitrail.tlog.genesis import Pinned, origin_of, read_genesis
 from phitrail.tlog.journal import Journal
-from phitrail.tlog.layout import public_genesis
+from phitrail.tlog.layout import public_checkpoint, public_genesis
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.note import Signer
-from phitrail.tlog.outside import check_not_behind, read_outside
+from phitrail.tlog.outside import check_not_behind, read_outside, read_public
 from phitrail.tlog.publisher import Publisher
 from phitrail.tlog.reader import LogReader
 from phitrail.tlog.receipt import promise_name
@@ -110,7 +110,7 @@ def open_trail(directory: Path) -> Trail:
     check_keys(directory, keys)
     journal = Journal.open(directory / JOURNAL)
     try:
-        check_heads(journal, log_keys, directory / OUTSIDE)
+        check_heads(journal, log_keys, directory)
     except BaseException:
         journal.close()
         raise
@@ -226,16 +226,20 @@ def check_keys(directory: Path, keys: LocalKeys) -> None:
 
 
 def check_heads(
-    journal: Journal, log_keys: Mapping[str, LogKeys], outside: Path
+    journal: Journal, log_keys: Mapping[str, LogKeys], directory: Path
 ) -> None:
     """Check every head before anything is appended.
 
     Raises:
-        IntegrityError: a head is altered, or behind a checkpoint from outside.
+        IntegrityError: a head is altered, or behind the public checkpoint or one from
+            outside.
     """
     for log, keys in log_keys.items():
         head = journal.head(log)
         check_head(head, keys)
         known = [keys.checkpoint.vkey, keys.promise.vkey]
-        for seen in read_outside(outside, keys.origin, known):
+        shown = read_public(directory / public_checkpoint(log), keys.checkpoint.vkey)
+        if shown is not None:
+            check_not_behind(shown, head.size, None)
+        for seen in read_outside(directory / OUTSIDE, keys.origin, known):
             check_not_behind(seen, head.size, None)

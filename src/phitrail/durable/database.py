@@ -90,6 +90,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     try:
         database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
+        _roll_back(database)
         raise storage_error("the database", error) from error
     try:
         yield

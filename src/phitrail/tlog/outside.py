@@ -40,9 +40,33 @@ def read_outside(
             data = place.read_bytes()
         except OSError as error:
             raise StorageError(f"cannot read {place}: {error.strerror}") from error
-        if parse_note(data).text.split("\n", 1)[0] != origin:
-            continue
-        yield OutsideCheckpoint(place.name, open_checkpoint(data, keys, origin=origin))
+        try:
+            if parse_note(data).text.split("\n", 1)[0] != origin:
+                continue
+            seen = open_checkpoint(data, keys, origin=origin)
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"{place} is no checkpoint of {origin}: {error}. Bring it back from "
+                "outside again, or take it out of that directory; nothing is signed"
+            ) from error
+        yield OutsideCheckpoint(place.name, seen)
+
+
+def read_public(place: Path, key: VerifierKey) -> OutsideCheckpoint | None:
+    """Read the public copy of a log's newest checkpoint, where there is a whole one.
+
+    A journal that was restored without the files beside it is behind it. A copy that does
+    not verify says nothing of the journal, and the publisher writes it anew.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    try:
+        return OutsideCheckpoint(str(place), open_checkpoint(place.read_bytes(), [key]))
+    except (FileNotFoundError, IntegrityError):
+        return None
+    except OSError as error:
+        raise StorageError(f"cannot read {place}: {error.strerror}") from error
 
 
 def check_not_behind(outside: OutsideCheckpoint, size: int, root: Hash | None) -> None:
@@ -59,8 +83,8 @@ def check_not_behind(outside: OutsideCheckpoint, size: int, root: Hash | None) -
     seen = outside.checkpoint
     if seen.size > size:
         raise IntegrityError(
-            f"{outside.source}: {seen.origin} had {seen.size} entries outside this "
-            f"host and has {size} here: it was cut or restored from a backup. Nothing "
+            f"{outside.source}: {seen.origin} had {seen.size} entries when that was "
+            f"signed and has {size} here: it was cut or restored from a backup. Nothing "
             "is signed; bring back the missing entries, or keep this copy as evidence"
         )
     if root is not None and root != seen.root:

@@ -2,6 +2,8 @@
 
 One round, for all logs together:
 1. Read each log's head. Nothing new: only see that the public checkpoint is the newest.
+   At start, refuse a journal that is behind the public checkpoint, and remove what a
+   crash left half written.
 2. Take the entries since the last checkpoint out of the journal, a chunk at a time.
 3. Write full tiles and bundles, then the unfinished ones: all durable with two syncs.
 4. Refuse to sign unless the tiles, extended from the last checkpoint's, give the root that
@@ -28,7 +30,12 @@ from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.journal import Head, Journal
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.note import sign_note
-from phitrail.tlog.outside import check_not_behind, read_outside
+from phitrail.tlog.outside import (
+    OutsideCheckpoint,
+    check_not_behind,
+    read_outside,
+    read_public,
+)
 from phitrail.tlog.proof import root_at
 from phitrail.tlog.tile import (
     TILE_HEIGHT,
@@ -51,6 +58,8 @@ class _Published:
     unfinished: list[bytes]
     bundle: str = ""
     superseded: list[str] = field(default_factory=list)
+    needless: list[str] = field(default_factory=list)
+    is_shown: bool = False
 
 
 @dataclass(slots=True)
@@ -84,9 +93,12 @@ class Publisher:
 
         Raises:
             IntegrityError: signing was refused; the message says why.
-            StorageError: nothing was published; try again.
+            StorageError: try again; what was signed already stands.
             OutcomeUnknownError: open the trail again.
         """
+        if not self._published:
+            for directory in ("public", "state/bundles"):
+                self._files.remove_leftovers(directory)
         rounds: dict[str, _Round] = {}
         heads: dict[str, Head] = {}
         for log in self._keys:
@@ -103,6 +115,8 @@ class Publisher:
                 rounds[log] = self._write(log, published, head)
         if rounds:
             self._sign(rounds, heads)
+        for log in self._keys:
+            self._show(log)
         return {
             log: Checkpoint(self._keys[log].origin, done.edge.size, heads[log].root)
             for log, done in rounds.items()
@@ -190,8 +204,7 @@ class Publisher:
                     log, done.edge.size // TILE_WIDTH * TILE_WIDTH
                 )
         for log, done in rounds.items():
-            self._files.replace(layout.public_checkpoint(log), done.note)
-            self._finish(log, done)
+            self._published[log] = _finished(log, self._published[log], done)
 
     def _refuse_two_histories(self, log: str) -> None:
         newest = self._journal.newest_checkpoint(log)
@@ -201,27 +214,27 @@ class Publisher:
                 f"another process published {log} under our lease; open the trail again"
             )
 
-    def _finish(self, log: str, done: _Round) -> None:
-        """Remember what stands; remove what the round before last left unfinished."""
-        before = self._published[log]
-        for path in before.superseded:
-            self._files.remove(path)
-        self._published[log] = _Published(
-            done.edge,
-            done.note,
-            done.unfinished,
-            done.bundle,
-            _superseded(log, before, done),
-        )
+    def _show(self, log: str) -> None:
+        """Put the newest checkpoint where readers look; then remove what is needless."""
+        published = self._published[log]
+        if published.note and not published.is_shown:
+            self._files.replace(layout.public_checkpoint(log), published.note)
+            published.is_shown = True
+        while published.needless:
+            self._files.remove(published.needless[-1])
+            published.needless.pop()
 
     def _respect_outside(self, log: str, keys: LogKeys, size: int) -> None:
-        node = node_reader(self._tile_reader(log), size)
         known = [keys.checkpoint.vkey, keys.promise.vkey]
         for seen in read_outside(self._outside, keys.origin, known):
-            is_inside = seen.checkpoint.size <= size
-            check_not_behind(
-                seen, size, root_at(seen.checkpoint.size, node) if is_inside else None
-            )
+            self._check_not_behind(log, seen, size)
+
+    def _check_not_behind(self, log: str, seen: OutsideCheckpoint, size: int) -> None:
+        root = None
+        if seen.checkpoint.size <= size:
+            node = node_reader(self._tile_reader(log), size)
+            root = root_at(seen.checkpoint.size, node)
+        check_not_behind(seen, size, root)
 
     # --- start ---
 
@@ -229,24 +242,49 @@ class Publisher:
         """Read what stands published, and check it against its own checkpoint."""
         keys = self._keys[log]
         newest = self._journal.newest_checkpoint(log)
+        size, note = newest or (0, b"")
+        self._refuse_newer_public(log, keys, size)
         if newest is None:
             return _Published(TileEdge(), b"", [])
-        size, note = newest
         checkpoint = open_checkpoint(note, [keys.checkpoint.vkey])
         if (checkpoint.origin, checkpoint.size) != (keys.origin, size):
             raise IntegrityError(f"the kept checkpoint of {log} is another log's")
         edge = TileEdge.read(size, self._tile_reader(log))
         edge.check_root(checkpoint.root, f"the checkpoint of {log}")
         start = size // TILE_WIDTH * TILE_WIDTH
-        unfinished = self._entries(log, start, size)
-        self._files.replace(layout.public_checkpoint(log), note)
-        return _Published(edge, note, unfinished)
+        return _Published(edge, note, self._entries(log, start, size))
+
+    def _refuse_newer_public(self, log: str, keys: LogKeys, size: int) -> None:
+        """Refuse a journal that is behind what stands in public, or another one."""
+        place = self._files.root / layout.public_checkpoint(log)
+        shown = read_public(place, keys.checkpoint.vkey)
+        if shown is not None:
+            self._check_not_behind(log, shown, size)
 
     def _tile_reader(self, log: str) -> Callable[[int, int, int], bytes]:
         def read(level: int, index: int, width: int) -> bytes:
-            return self._files.read(layout.public_tile(log, level, index, width))
+            path = layout.public_tile(log, level, index, width)
+            try:
+                return self._files.read(path)
+            except FileNotFoundError:
+                raise IntegrityError(
+                    f"{path} is missing; do not publish: run `phitrail verify` and "
+                    "restore it from the archive"
+                ) from None
 
         return read
+
+
+def _finished(log: str, before: _Published, done: _Round) -> _Published:
+    """Say what stands now, and what the round before left unfinished."""
+    return _Published(
+        done.edge,
+        done.note,
+        done.unfinished,
+        done.bundle,
+        superseded=_superseded(log, before, done),
+        needless=[*before.needless, *before.superseded],
+    )
 
 
 def _superseded(log: str, before: _Published, done: _Round) -> list[str]:
