@@ -49,7 +49,7 @@ from phitrail.tlog.note import VerifierKey
 from phitrail.tlog.tile import TILE_WIDTH
 
 TILES_IN_A_RANGE = 128
-TILES_WORTH_PROCESSES = 512
+TILES_WORTH_PROCESSES = 1024
 _AHEAD_OF_A_PROCESS = 3
 _LARGER_THAN_A_FEW_BUNDLES = 16 << 20
 

@@ -208,7 +208,7 @@ def _read_snapshot(
     head = continuation.JournalHead(stored.size, stored.root, stored.promise)
     published = newest[0][0] if newest else 0
     tail = None
-    if opened.keys is not None and head.size >= published:
+    if opened.keys is not None and newest and head.size >= published:
         tail = _read_tail(journal, opened, log, (published, head.size), findings)
     is_deep = opened.source.knowledge is not None
     events = journal.count_events(log) if is_deep else None

@@ -51,7 +51,7 @@ def check_journal(
     journal: Journal,
     pinned: Pinned,
     newest: Checkpoint,
-    edge: RightEdge,
+    edge: RightEdge | None,
     beyond: Iterable[Claim],
     findings: Findings,
 ) -> list[Claim]:
@@ -61,7 +61,8 @@ def check_journal(
         journal: what it says.
         pinned: the keys of the log.
         newest: the newest checkpoint.
-        edge: the derived tree up to the last full bundle under it; grows here.
+        edge: the derived tree up to the last full bundle under it, which grows here; None
+            where that tree is found wrong, so that nothing can continue it.
         beyond: claims from outside that reach beyond it.
         findings: where to write down what is wrong.
 
@@ -78,7 +79,7 @@ def check_journal(
             "table of events",
             f"has {journal.events} rows for {head.size} entries",
         )
-    if journal.tail is None or head.size < newest.size:
+    if edge is None or journal.tail is None or head.size < newest.size:
         return []
     return _continue_tree(edge, newest, head, journal.tail, beyond, findings)
 

@@ -6,7 +6,6 @@ findings and counts the rest.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,15 +13,15 @@ KEPT_OF_A_CHECK = 16
 
 
 class Check(StrEnum):
-    """The checks of a verification; `verify` numbers them."""
+    """What is checked, causes before what follows from them; findings come in this order."""
 
     GENESIS = "genesis"
-    CHECKPOINT = "checkpoint"
     BUNDLE = "bundle"
     TILE = "tile"
-    KEPT = "kept_checkpoint"
-    FORK = "fork"
+    CHECKPOINT = "checkpoint"
     OUTSIDE = "outside_checkpoint"
+    FORK = "fork"
+    KEPT = "kept_checkpoint"
     JOURNAL = "journal"
     HEAD = "head"
     PROMISE = "promise"
@@ -69,18 +68,11 @@ class Findings:
 
     @property
     def kept(self) -> tuple[Finding, ...]:
-        """The findings that are told one by one."""
-        return tuple(self._kept)
+        """The findings that are told one by one, in the order of the checks."""
+        order = list(Check)
+        return tuple(sorted(self._kept, key=lambda found: order.index(found.check)))
 
     @property
     def counts(self) -> Counter[Check]:
         """How many findings there were of each check."""
         return self._counts
-
-    @classmethod
-    def of(cls, log: str, findings: Iterable[Finding]) -> "Findings":
-        """Collect findings of one log."""
-        collected = cls(log)
-        for finding in findings:
-            collected.add(finding.check, finding.where, finding.message)
-        return collected

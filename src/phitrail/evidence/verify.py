@@ -128,6 +128,7 @@ class LogVerifier:
         self._ladder = TileLadder(source.read_tile, source.widths_of, findings)
         self._first_leaf = b""
         self._previous: Claim | None = None
+        self._is_rooted = False
         self._entries = 0
         self._kept = 0
         self._held: list[Claim] = []
@@ -165,16 +166,16 @@ class LogVerifier:
         if self._journal is not None:
             newest = self._newest_of(pinned, self._journal, shown)
         self._newest = newest
-        for opened in {shown, newest} - {None}:
-            if opened is not None:
-                self._claims.append(
-                    Claim(Check.CHECKPOINT, "checkpoint", opened.size, opened.root)
-                )
+        for opened in filter(None, {shown, newest}):
+            self._claims.append(
+                Claim(Check.CHECKPOINT, "checkpoint", opened.size, opened.root)
+            )
 
     def _newest_of(
         self, pinned: Pinned, journal: Journal, shown: Checkpoint | None
     ) -> Checkpoint | None:
         """Give the newest checkpoint that opens: the journal's, or the public one."""
+        origin = pinned.genesis.origin
         size = journal.newest[0][0] if journal.newest else 0
         if shown is not None and size < shown.size:
             self._findings.add(
@@ -184,14 +185,14 @@ class LogVerifier:
                 "restored from a backup",
             )
             return shown
+        opened = [shown] if shown is not None else []
         for _, note in journal.newest:
             try:
-                return open_checkpoint(
-                    note, [pinned.log_key], origin=pinned.genesis.origin
-                )
+                opened.append(open_checkpoint(note, [pinned.log_key], origin=origin))
+                break
             except IntegrityError:
                 continue  # it is found wrong among the kept ones
-        return shown
+        return max(opened, key=lambda checkpoint: checkpoint.size, default=None)
 
     def _open(self, pinned: Pinned, public: bytes | None) -> Checkpoint | None:
         origin = pinned.genesis.origin
@@ -265,6 +266,10 @@ class LogVerifier:
         peaks = split_tile(inner, len(inner) // HASH_BYTES)
         return root_of_edge((*self._edge.peaks, *peaks))
 
+    def _leaf_edge(self) -> RightEdge:
+        """Give the edge of the same tree, counted in entries instead of full tiles."""
+        return RightEdge.from_bytes(self._edge.size * TILE_WIDTH, self._edge.to_bytes())
+
     def _check_claim(self, claim: Claim, inner: bytes) -> None:
         """Hold one signed claim against the tree as it stands derived."""
         before, self._previous = self._previous, claim
@@ -280,6 +285,8 @@ class LogVerifier:
             self._held.append(claim)
         elif claim.check is Check.KEPT:
             self._kept += 1
+        elif claim.check is Check.CHECKPOINT:
+            self._is_rooted = claim.size == self.size
 
     def finish(self, kept: Iterable[tuple[int, bytes]]) -> LogVerdict:
         """Derive the unfinished tile, close the tree, and say what came of it.
@@ -290,14 +297,11 @@ class LogVerifier:
         if self.pinned is not None and self._newest is not None:
             self._finish_tree(self.pinned, self._newest, kept)
             if self._journal is not None:
-                edge = RightEdge.from_bytes(
-                    self.full_tiles * TILE_WIDTH, self._edge.to_bytes()
-                )
                 self._held += check_journal(
                     self._journal,
                     self.pinned,
                     self._newest,
-                    edge,
+                    self._leaf_edge() if self._is_rooted else None,
                     self._beyond,
                     self._findings,
                 )
