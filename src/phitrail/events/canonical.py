@@ -14,7 +14,7 @@ Nothing here opens a protected identifier: a leaf holds surrogates.
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias, Union, get_origin
 
 import msgspec
@@ -182,7 +182,7 @@ def decode_caller_record(line: bytes) -> CallerRecord:
 
 
 def _convert(plain: dict[str, Any], kind: type[msgspec.Struct]) -> CallerRecord:
-    types_of_fields = _field_types(_CALLER_TYPES[kind])
+    types_of_fields = _caller_fields(kind)
     for place, name in enumerate(plain, start=1):
         if name != "schema" and name not in types_of_fields:
             raise InputError.for_field(
@@ -199,6 +199,11 @@ def _convert(plain: dict[str, Any], kind: type[msgspec.Struct]) -> CallerRecord:
     except (msgspec.MsgspecError, ValueError):
         raise _explain_fields(plain, types_of_fields, kind) from None
     return record
+
+
+@cache
+def _caller_fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return _field_types(_CALLER_TYPES[kind])
 
 
 def _protect(wanted: type, value: object) -> object:
