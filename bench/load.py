@@ -1,7 +1,11 @@
-"""The bench event: 1 KB as a leaf, three records, one new subject in fifty."""
+"""The bench event: 1 KB as a leaf, three records, one new subject in fifty.
+
+Its id is the caller's, so that exactly-once is at work.
+"""
 
 from collections.abc import Iterator
 
+from phitrail.app import clock
 from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.codes import (
     Action,
@@ -11,6 +15,7 @@ from phitrail.events.codes import (
     EventType,
     PurposeOfUse,
 )
+from phitrail.events.ids import new_uuid7
 from phitrail.events.protected import Protected
 
 KNOWN_PATIENTS = 1000
@@ -30,6 +35,7 @@ def bench_event(number: int, prefix: str = "") -> CallerEvent:
     )
     return AuditEvent(
         event_type=EventType.PHI_READ,
+        event_id=new_uuid7(clock.now()),
         user_id=f"dr-{number % 200:04d}",
         user_role="physician",
         department="cardiology",

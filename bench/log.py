@@ -225,7 +225,7 @@ def stages() -> None:
         trail = open_trail(directory)
         recorder, now = trail.recorder, clock.now()
         event = bench_event(7)
-        recorder.record(event, now)
+        recorder.record(bench_event(7), now)
         drafts, _ = recorder._drafts((event,), now)
         draft = drafts[0]
         leaf = recorder._leaves(draft, now)[0]
