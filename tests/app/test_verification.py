@@ -33,8 +33,8 @@ from phitrail.evidence.findings import Check
 from phitrail.evidence.verify import Mode
 from phitrail.keys.local import LocalKeys
 from phitrail.sdk import connect
-from phitrail.tlog.entry import Entry
 from phitrail.tlog.checkpoint import Checkpoint
+from phitrail.tlog.entry import Entry
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.merkle import RightEdge
 from phitrail.tlog.note import sign_note
@@ -386,6 +386,12 @@ ONE_CAUSE: list[tuple[str, Spoil, Check, bool]] = [
     (
         "newest kept checkpoint",
         flip_row("checkpoint", "note", f"{AUDIT} AND size = 600"),
+        Check.KEPT,
+        False,
+    ),
+    (
+        "every kept checkpoint",
+        run(f"UPDATE checkpoint SET note = x'00' WHERE {AUDIT}"),
         Check.KEPT,
         False,
     ),

@@ -97,6 +97,25 @@ def test_both_altered_are_both_named() -> None:
     assert checks == ["bundle", "tile", "checkpoint"]
 
 
+def test_without_the_level_above_neither_bundle_nor_tile_is_let_off() -> None:
+    """When nobody can say which was altered, both are named."""
+    log = MemoryLog(256)
+    log.files["tile/entries/000"] = log.files["tile/entries/000"][:-1] + b"?"
+    del log.files["tile/1/000.p/1"]
+
+    checks = [found.check.value for found in log.verify().findings]
+
+    assert checks == ["bundle", "tile", "tile", "checkpoint"]
+
+
+def test_tiles_of_a_later_checkpoint_do_not_disturb() -> None:
+    """A writer at work leaves wider tiles than the checkpoint that was read."""
+    log = MemoryLog(300)
+    log.files["tile/0/001.p/45"] = log.files["tile/0/001.p/44"] + bytes(32)
+
+    assert log.verify().findings == ()
+
+
 def test_a_hole_in_the_unfinished_tile_is_no_pass() -> None:
     """With neither entries nor hashes the newest checkpoint stays unproven."""
     log = MemoryLog(300)

@@ -18,7 +18,7 @@ from pathlib import Path
 from phitrail.app import wiring
 from phitrail.durable.database import open_database, storage_error
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import ConfigError, IntegrityError, StorageError
+from phitrail.errors import IntegrityError, StorageError
 from phitrail.evidence import continuation
 from phitrail.evidence.derive import Source
 from phitrail.evidence.entries import Knowledge, check_entries
@@ -159,10 +159,7 @@ class _Files:
     def _open(self, envelope: bytes, index: int, width: int) -> bytes:
         assert self._keys is not None  # noqa: S101 - the source has no opener without
         context = layout.bundle_context(self._keys.origin, index, width)
-        try:
-            return self._keys.open(envelope, context)
-        except ConfigError as error:  # the envelope names a key version
-            raise IntegrityError(str(error)) from error
+        return self._keys.open(envelope, context)
 
     def _widths(self, path: str) -> list[int]:
         place = self._files.root / f"{path}.p"
@@ -231,7 +228,7 @@ def _read_tail(
         end = min(at + CHUNK_ENTRIES, size)
         try:
             entries = list(read_segments(journal, log, opened.keys, start=at, end=end))
-        except (IntegrityError, ConfigError) as error:
+        except IntegrityError as error:
             findings.add(Check.JOURNAL, f"entries {at} to {end - 1}", str(error))
             return None
         chunk = list(map(hash_leaf, entries))

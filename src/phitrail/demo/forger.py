@@ -39,14 +39,6 @@ class Forger:
         local = LocalKeys.load(directory / wiring.KEYS)
         self._keys: LogKeys = wiring.wire_log_keys(tenant, local)[self.log]
 
-    def size(self) -> int:
-        """Count the entries of the log."""
-        journal = self._open_journal()
-        try:
-            return journal.head(self.log).size
-        finally:
-            journal.close()
-
     def kept_sizes(self) -> list[int]:
         """List the sizes of the checkpoints that the journal keeps."""
         journal = self._open_journal()

@@ -148,7 +148,10 @@ class LogVerifier:
         return self.size // TILE_WIDTH
 
     def claims_within(self, tiles: range) -> tuple[Claim, ...]:
-        """Give the claims that the derivation of these tiles must place."""
+        """Give the claims that the derivation of these tiles must place.
+
+        One of size 0 is in no range: it fits every log, so it holds none.
+        """
         low, high = tiles.start * TILE_WIDTH, tiles.stop * TILE_WIDTH
         return tuple(claim for claim in self._claims if low < claim.size <= high)
 
@@ -281,11 +284,11 @@ class LogVerifier:
             )
         if self._root(inner) != claim.root:
             self._findings.add(claim.check, claim.source, claim.contradiction())
-        elif claim.check is Check.OUTSIDE and claim.size:
+        elif claim.check is Check.OUTSIDE:
             self._held.append(claim)
         elif claim.check is Check.KEPT:
             self._kept += 1
-        elif claim.check is Check.CHECKPOINT:
+        else:
             self._is_rooted = claim.size == self.size
 
     def finish(self, kept: Iterable[tuple[int, bytes]]) -> LogVerdict:
