@@ -62,7 +62,7 @@ class Children:
         call = inject.split(":", maxsplit=1)[0]
         with subprocess.Popen(
             [
-                "strace",
+                STRACE,
                 "-f",
                 "-p",
                 child,

@@ -137,7 +137,7 @@ def storage_error(what: str, error: sqlite3.Error) -> StorageError:
     advice = {
         "SQLITE_FULL": "free space on its disk and retry",
         "SQLITE_READONLY": "make its directory writable and retry",
-        "SQLITE_CANTOPEN": "make its directory exist and readable",
+        "SQLITE_CANTOPEN": "make its directory readable and writable and retry",
         "SQLITE_BUSY": "another process holds it too long; retry",
         "SQLITE_CORRUPT": "restore it from the archive, then run `phitrail verify`",
         "SQLITE_NOTADB": "restore it from the archive, then run `phitrail verify`",

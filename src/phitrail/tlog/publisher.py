@@ -243,7 +243,10 @@ class Publisher:
         keys = self._keys[log]
         newest = self._journal.newest_checkpoint(log)
         size, note = newest or (0, b"")
-        self._refuse_newer_public(log, keys, size)
+        place = self._files.root / layout.public_checkpoint(log)
+        shown = read_public(place, keys.checkpoint.vkey)
+        if shown is not None:  # the journal may have been restored behind it
+            check_not_behind(shown, size, None)
         if newest is None:
             return _Published(TileEdge(), b"", [])
         checkpoint = open_checkpoint(note, [keys.checkpoint.vkey])
@@ -251,15 +254,10 @@ class Publisher:
             raise IntegrityError(f"the kept checkpoint of {log} is another log's")
         edge = TileEdge.read(size, self._tile_reader(log))
         edge.check_root(checkpoint.root, f"the checkpoint of {log}")
-        start = size // TILE_WIDTH * TILE_WIDTH
-        return _Published(edge, note, self._entries(log, start, size))
-
-    def _refuse_newer_public(self, log: str, keys: LogKeys, size: int) -> None:
-        """Refuse a journal that is behind what stands in public, or another one."""
-        place = self._files.root / layout.public_checkpoint(log)
-        shown = read_public(place, keys.checkpoint.vkey)
         if shown is not None:
             self._check_not_behind(log, shown, size)
+        start = size // TILE_WIDTH * TILE_WIDTH
+        return _Published(edge, note, self._entries(log, start, size))
 
     def _tile_reader(self, log: str) -> Callable[[int, int, int], bytes]:
         def read(level: int, index: int, width: int) -> bytes:
