@@ -35,6 +35,10 @@ fix: $(TEST)/ready
 bench: $(TEST)/ready  ## medians and ratios in one run: make bench PART=log
 	$(TEST)/bin/python -m bench.$(PART) $(ARGS)
 
+docs: $(TEST)/ready  ## write the generated parts of docs/ anew
+	$(TEST)/bin/python -m scripts.make_records_doc
+	$(TEST)/bin/python -m scripts.make_cli_doc
+
 lock: $(TEST)/ready  ## recompile requirements/*.txt (hashes, no index address)
 	sh scripts/lock.sh
 

@@ -1,0 +1,63 @@
+"""docs/configuration.md knows every key, list, limit and default."""
+
+from pathlib import Path
+
+import msgspec
+from tests.docs.pages import DOCS, blocks, first_cells
+
+from phitrail.app.config import (
+    IdentitySystems,
+    Policy,
+    Tenant,
+    read_policy,
+    read_tenant,
+    write_config,
+)
+from phitrail.events.vocabulary import FIELDS_OF_LIST
+from phitrail.sdk.connect import TRAIL_VARIABLE
+
+PAGE = DOCS / "configuration.md"
+
+
+def test_every_key_of_tenant_yaml_is_on_the_page() -> None:
+    """A key that is not explained is left as it was."""
+    keys = {field.name for field in msgspec.structs.fields(Tenant)} - {"identity"}
+    systems = {f"identity.{f.name}" for f in msgspec.structs.fields(IdentitySystems)}
+
+    assert keys | systems == set(first_cells(PAGE, "## tenant.yaml")[1:])
+
+
+def test_every_key_of_policy_yaml_is_on_the_page_with_its_default() -> None:
+    """A default that the page gets wrong is a decision that nobody took."""
+    page = PAGE.read_text(encoding="utf-8")
+    fields = msgspec.structs.fields(Policy)
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    by_key = {row.split("`")[1]: row for row in rows}
+
+    assert [f.name for f in fields] == first_cells(PAGE, "## policy.yaml")[1:]
+    for field in fields:
+        assert by_key[field.name].endswith(f"| {field.default:,} |")
+
+
+def test_every_list_of_the_vocabulary_is_on_the_page_with_its_fields() -> None:
+    """Whoever is refused a term must find the list that it belongs to."""
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert list(FIELDS_OF_LIST) == first_cells(PAGE, "### Lists of `vocabulary`")[1:]
+    for name, fields in FIELDS_OF_LIST.items():
+        assert f"| `{name}` | {', '.join(f'`{field}`' for field in fields)} |" in page
+
+
+def test_the_example_is_one_that_is_read(tmp_path: Path) -> None:
+    """An example that is refused teaches the wrong thing."""
+    write_config(tmp_path, Tenant(tenant="other.example"), Policy())
+    (example,) = blocks(PAGE, "yaml")
+    (tmp_path / "tenant.yaml").write_text(example, encoding="utf-8")
+
+    assert read_tenant(tmp_path).tenant == "hospital.example"
+    assert read_policy(tmp_path) == Policy()
+
+
+def test_the_variable_is_on_the_page() -> None:
+    """An unknown variable that changes where records go would be a trap."""
+    assert first_cells(PAGE, "## Environment")[1:] == [TRAIL_VARIABLE]
