@@ -1,13 +1,16 @@
 """UUIDv7 and times have the written forms that the standards give."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phitrail.errors import InputError
+from phitrail.events import shapes
 from phitrail.events.ids import format_time, new_uuid7, parse_time, uuid_bytes
 
 moments = st.datetimes(
@@ -60,3 +63,43 @@ def test_times_round_trip_to_the_millisecond(moment: datetime) -> None:
     assert len(text) == 24
     assert text.endswith("Z")
     assert timedelta() <= moment - parse_time(text) < timedelta(milliseconds=1)
+
+
+@given(st.integers(0, 9999), st.integers(0, 13), st.integers(0, 32), st.integers(0, 25))
+def test_the_shape_of_a_time_admits_what_the_calendar_has(
+    year: int, month: int, day: int, hour: int
+) -> None:
+    """A time that is stored can be read back, 29 February included."""
+    text = f"{year:04}-{month:02}-{day:02}T{hour:02}:59:59.999Z"
+    pattern = msgspec.inspect.type_info(shapes.Timestamp)
+    assert isinstance(pattern, msgspec.inspect.StrType)
+    is_admitted = re.search(str(pattern.pattern), text) is not None
+    try:
+        expected = parse_time(text).tzinfo is not None
+    except ValueError:
+        expected = False
+
+    assert is_admitted == expected
+
+
+@pytest.mark.parametrize(
+    ("date", "is_admitted"),
+    [
+        ("2024-02-29", True),
+        ("2023-02-29", False),
+        ("2000-02-29", True),
+        ("1900-02-29", False),
+        ("2024-04-31", False),
+        ("0000-01-01", False),
+    ],
+)
+def test_leap_years_are_told_apart(date: str, is_admitted: bool) -> None:
+    """The random test seldom meets them."""
+    decoder = msgspec.json.Decoder(shapes.Timestamp)
+    line = f'"{date}T00:00:00.000Z"'
+    if is_admitted:
+        assert decoder.decode(line).startswith(date)
+        return
+
+    with pytest.raises(msgspec.ValidationError):
+        decoder.decode(line)

@@ -22,11 +22,18 @@ Uuid7 = Annotated[
         description="a UUIDv7 in lower case (RFC 9562)",
     ),
 ]
+_DATE = (
+    r"(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r"|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])"
+    r"|(?:[02468][048]|[13579][26])00)-02-29)"
+)
+"""A date of the calendar, leap years included, so that every time can be read back."""
+
 Timestamp = Annotated[
     str,
     Meta(
-        pattern=r"\A[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-        r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z\Z",
+        pattern=rf"\A{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{{3}}Z\Z",
         description="RFC 3339 in UTC with three fraction digits and Z",
     ),
 ]
