@@ -1,6 +1,5 @@
 """UUIDv7 and times have the written forms that the standards give."""
 
-import re
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -12,6 +11,8 @@ from hypothesis import strategies as st
 from phitrail.errors import InputError
 from phitrail.events import shapes
 from phitrail.events.ids import format_time, new_uuid7, parse_time, uuid_bytes
+
+DECODER = msgspec.json.Decoder(shapes.Timestamp)
 
 moments = st.datetimes(
     min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis wants naive bounds
@@ -71,9 +72,10 @@ def test_the_shape_of_a_time_admits_what_the_calendar_has(
 ) -> None:
     """A time that is stored can be read back, 29 February included."""
     text = f"{year:04}-{month:02}-{day:02}T{hour:02}:59:59.999Z"
-    pattern = msgspec.inspect.type_info(shapes.Timestamp)
-    assert isinstance(pattern, msgspec.inspect.StrType)
-    is_admitted = re.search(str(pattern.pattern), text) is not None
+    try:
+        is_admitted = bool(DECODER.decode(f'"{text}"'))
+    except msgspec.ValidationError:
+        is_admitted = False
     try:
         expected = parse_time(text).tzinfo is not None
     except ValueError:
@@ -95,11 +97,10 @@ def test_the_shape_of_a_time_admits_what_the_calendar_has(
 )
 def test_leap_years_are_told_apart(date: str, is_admitted: bool) -> None:
     """The random test seldom meets them."""
-    decoder = msgspec.json.Decoder(shapes.Timestamp)
     line = f'"{date}T00:00:00.000Z"'
     if is_admitted:
-        assert decoder.decode(line).startswith(date)
+        assert DECODER.decode(line).startswith(date)
         return
 
     with pytest.raises(msgspec.ValidationError):
-        decoder.decode(line)
+        DECODER.decode(line)
