@@ -41,9 +41,9 @@ class TextHasher:
         try:
             exact = text.encode()
         except UnicodeEncodeError:
-            raise InputError.for_field(
-                field, "must be text that UTF-8 can write"
-            ) from None
+            exact = None  # not raised in here: this error would go along, with its text
+        if exact is None:
+            raise InputError.for_field(field, "must be text that UTF-8 can write")
         return TextHashes(
             exact=self.written(b"exact|" + exact),
             normalised=self.written(b"normalised|" + normalise(text).encode()),

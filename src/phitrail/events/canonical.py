@@ -6,14 +6,15 @@
    or constructed in Python (`phitrail.events.policy`). Bytes that are read are decoded
    strictly and must be what we would have written.
 3. An error names the field and the rule. The decoder's own errors quote values and unknown
-   names, so they are never shown or chained; the failing field is found by testing one
-   field at a time.
+   names, so they are never shown, chained or left as context; the failing field is found
+   by testing one field at a time.
 
 Nothing here opens a protected identifier: a leaf holds surrogates.
 """
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any, TypeAlias, Union, get_origin
 
@@ -107,13 +108,14 @@ def decode_leaf(leaf: bytes) -> LeafRecord:
     Raises:
         IntegrityError: not a known schema, not admitted, or not in canonical form.
     """
-    try:
+    record = None
+    with suppress(msgspec.MsgspecError, ValueError):
         record = _ANY_LEAF.decode(leaf)
-    except (msgspec.MsgspecError, ValueError):
+    if record is None:
         raise IntegrityError(
             "a leaf does not decode under any known schema; upgrade phitrail, or treat "
             "the entry as altered"
-        ) from None
+        )
     if _ENCODER.encode(record) != leaf:
         raise IntegrityError("a leaf is not in canonical form (RFC 8785)")
     return record
@@ -155,7 +157,8 @@ def _encode(value: object, encoder: msgspec.json.Encoder) -> bytes:
     try:
         return encoder.encode(value)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
-        raise InputError.for_field("(record)", "a value has no JSON form") from None
+        pass  # not raised in here: this error would go along as context, with its text
+    raise InputError.for_field("(record)", "a value has no JSON form")
 
 
 def decode_caller_record(line: bytes) -> CallerRecord:
@@ -167,10 +170,9 @@ def decode_caller_record(line: bytes) -> CallerRecord:
         InputError: names the field and the rule; an unknown field by its place only,
             since its name may be content.
     """
-    try:
+    plain: Any = None
+    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
         plain = msgspec.json.decode(line)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise InputError.for_field("(line)", "must be one JSON object") from None
     if not isinstance(plain, dict):
         raise InputError.for_field("(line)", "must be one JSON object")
     schema = plain.get("schema", AuditEvent.__struct_config__.tag)
@@ -192,13 +194,12 @@ def _convert(plain: dict[str, Any], kind: type[msgspec.Struct]) -> CallerRecord:
         if plain[name] is None:
             raise InputError.for_field(name, "leave an unknown field out, not null")
     fields = {"schema": kind.__struct_config__.tag} | plain
-    try:
+    with suppress(msgspec.MsgspecError, ValueError):
         record: CallerRecord = msgspec.convert(
             fields, _CALLER_TYPES[kind], dec_hook=_protect
         )
-    except (msgspec.MsgspecError, ValueError):
-        raise _explain_fields(plain, types_of_fields, kind) from None
-    return record
+        return record
+    raise _explain_fields(plain, types_of_fields, kind)
 
 
 @cache
