@@ -22,7 +22,7 @@ def test_the_draft_of_the_changelog_holds_every_note() -> None:
             (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         )["tool"]["towncrier"]["type"]
     }
-    notes = sorted((ROOT / "changes").glob("*.md"))
+    notes = sorted((ROOT / "changes").glob("[0-9]*.*.md"))
 
     for note in notes:
         assert note.read_text(encoding="utf-8").strip() in draft, note.name
