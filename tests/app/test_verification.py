@@ -206,15 +206,18 @@ def test_a_promise_that_a_caller_kept_holds_the_log(busy: Busy) -> None:
     assert len(audit.held_by) == UNPUBLISHED
 
 
-def test_checkpoints_in_the_outside_directory_count(busy: Busy, copy: Path) -> None:
-    """What an officer brought back is compared without being named again."""
+def test_what_lies_on_the_host_itself_supports_nothing(busy: Busy, copy: Path) -> None:
+    """Whoever rewrites the history there could sign and plant it: never `ok` by it."""
     for name, note in busy.outside:
         (copy / "state/outside" / name.replace("/", "-")).write_bytes(note)
 
-    verified = verify_trail(copy)
+    planted = verify_trail(copy)
+    given = verify_trail(copy, outside=busy.outside)
 
-    assert verified.verdict is Verdict.OK
-    assert verified.logs[0].held_by == ("state/outside/usb-audit",)
+    assert planted.verdict is Verdict.UNANCHORED
+    assert planted.logs[0].held_by == ()
+    assert given.verdict is Verdict.OK
+    assert not any(name.startswith("state/") for name in given.logs[0].held_by)
 
 
 def test_a_copy_without_keys_is_verified_from_its_tiles(busy: Busy, copy: Path) -> None:

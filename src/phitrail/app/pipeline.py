@@ -42,6 +42,7 @@ class Pipeline:
 
         Raises:
             IntegrityError: the publisher refuses to sign; the message says why.
+            StorageError: it cannot write, or no round ended in time.
         """
         with self._round:
             target = self._rounds + 2  # the round under way may have begun too early
@@ -50,9 +51,16 @@ class Pipeline:
                 self._wake.set()
                 return self._rounds >= target or self.failure is not None
 
-            self._round.wait_for(is_done, timeout_s)
+            is_in_time = self._round.wait_for(is_done, timeout_s)
         if self.failure is not None:
             raise self.failure
+        if self.last_error is not None:
+            raise self.last_error
+        if not is_in_time:
+            raise StorageError(
+                f"nothing was published within {timeout_s:g} s; try again, or see "
+                "`phitrail status`"
+            )
 
     def close(self) -> None:
         """Publish once more if the lease is ours, then stop."""
@@ -92,6 +100,7 @@ class Pipeline:
     def _tick(self) -> None:
         if self._publisher is None:
             if not self._lease.try_acquire():
+                self.last_error = None  # whoever holds the lease publishes
                 return
             self._publisher = self._trail.publisher()
         self._publisher.publish()

@@ -142,7 +142,8 @@ def verify_trail(
         directory: the trail; writers may be at work.
         logs: which of its logs.
         outside: checkpoints or promises from outside, each with a name to call it by.
-            Files in `state/outside/` count too.
+            Files in `state/outside/` are held against the log as well, but support
+            nothing: whoever owns the host could have planted them.
         deep: check every entry, the table of events and the identity map as well.
         processes: how many share the work; by default one for each CPU of a large
             trail, and none besides this one for a small trail.

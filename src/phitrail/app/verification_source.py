@@ -266,6 +266,8 @@ def damage_or(error: StorageError) -> StorageError | IntegrityError:
 def read_outside_files(directory: Path) -> list[Outside]:
     """Read the checkpoints that came back from outside and are kept in the trail.
 
+    They lie on the log's own host: they may convict it and support nothing.
+
     Raises:
         StorageError: one cannot be read.
     """
@@ -274,7 +276,7 @@ def read_outside_files(directory: Path) -> list[Outside]:
         return []
     try:
         return [
-            Outside(f"{wiring.OUTSIDE}/{file.name}", file.read_bytes())
+            Outside(f"{wiring.OUTSIDE}/{file.name}", file.read_bytes(), is_given=False)
             for file in sorted(place.iterdir())
         ]
     except OSError as error:

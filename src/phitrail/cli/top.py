@@ -142,8 +142,8 @@ def status(trail: TrailDirectory = DEFAULT_TRAIL, as_json: AsJson = False) -> in
     )
     if not all(log.is_anchored for log in found.logs):
         output.say(
-            "UNANCHORED: keep a checkpoint outside this host, and bring it back into "
-            "state/outside/ or give it to `phitrail verify --checkpoint`"
+            "UNANCHORED: keep a checkpoint outside this host, bring a copy back into "
+            "state/outside/, and give the original to `phitrail verify --checkpoint`"
         )
     return ExitCode.OK
 

@@ -133,10 +133,10 @@ def _continue_tree(
     held: list[Claim] = []
     for claim in sorted(beyond, key=lambda claim: claim.size):
         edge.extend(leaves[edge.size - start : claim.size - start])
-        if edge.root() == claim.root:
-            held.append(claim)
-        else:
+        if edge.root() != claim.root:
             findings.add(claim.check, claim.source, claim.contradiction())
+        elif claim.may_acquit:
+            held.append(claim)
     edge.extend(leaves[edge.size - start :])
     if edge.root() != head.root:
         findings.add(

@@ -48,12 +48,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A verified signature's word that the log had this root at this size."""
+    """A verified signature's word that the log had this root at this size.
+
+    `may_acquit` is false for what lies on the log's own host: whoever rewrites the
+    history there can sign and plant it, so it may contradict the log, never support it.
+    """
 
     check: Check
     source: str
     size: int
     root: Hash
+    may_acquit: bool = False
 
     def contradiction(self) -> str:
         """Say in words that the tree has another root."""

@@ -7,6 +7,7 @@
 4. Every checkpoint that was kept is signed and a prefix: the tree has its root at its size.
    Two signed roots for one size are a fork.
 5. Every checkpoint or promise from outside is signed, not larger than the log, and a prefix.
+   Only what the verifying person gives supports the log; what lies on its host convicts.
 6. What the journal holds beyond the newest checkpoint continues the tree to the journal's
    head, and the head's promise is signed by the promise key.
 7. Deep: each entry is checked (`entries`), and the journal knows as many events as there
@@ -54,10 +55,15 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A signed note that was kept outside the host, and what it is called."""
+    """A signed note that was kept outside the host, and what it is called.
+
+    `is_given`: the verifying person brought it. Notes that lie on the log's own host are
+    held against it too, and support nothing: its owner could have planted them.
+    """
 
     source: str
     note: bytes
+    is_given: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +233,9 @@ class LogVerifier:
                     "replaced",
                 )
                 continue
-            claim = Claim(Check.OUTSIDE, held.source, seen.size, seen.root)
+            claim = Claim(
+                Check.OUTSIDE, held.source, seen.size, seen.root, held.is_given
+            )
             here = max(self.size, self._durable or 0)
             if seen.size > here:
                 self._findings.add(
@@ -284,7 +292,7 @@ class LogVerifier:
             )
         if self._root(inner) != claim.root:
             self._findings.add(claim.check, claim.source, claim.contradiction())
-        elif claim.check is Check.OUTSIDE:
+        elif claim.may_acquit and claim.size:
             self._held.append(claim)
         elif claim.check is Check.KEPT:
             self._kept += 1
