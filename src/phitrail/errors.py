@@ -2,11 +2,9 @@
 
 PhitrailError
   InputError          the caller: change the request             (400, exit 2)
-    RuleError         ... with file, line and column of the rule
   ConflictError       the caller: same id, other content         (409)
   AccessDeniedError   the caller: ask for the right (404, as if absent; exit 77)
   RefusedError        policy: containment, no agreement, blocked (403, exit 77)
-  ShreddedError       nobody: the key was destroyed on purpose   (410)
   StorageError        the operator: try again, then look         (503, exit 75)
     OutcomeUnknownError  ... kept or not, nobody knows: open again, same event id
   ConfigError         the operator, at start                     (exit 78)
