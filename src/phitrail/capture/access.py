@@ -146,9 +146,9 @@ class AccessLife:
             InputError: the access is closed already.
         """
         self._refuse_if_closed()
-        self.is_closed = True
         call = call or ModelCall()
         hashes = self._hashes("response", released)
+        self.is_closed = True  # a text that is refused closes nothing
         released_chars = hashes.pop("response_chars", None)
         closing: CallerEvent = AuditEvent(
             event_type=EventType.ACCESS_CLOSED,

@@ -48,6 +48,7 @@ class Directory:
 
         Raises:
             IntegrityError: the publisher refuses to sign; the message says why.
+            StorageError: it cannot write, or no round ended in time.
         """
         self._pipeline.publish_now(timeout_s)
 

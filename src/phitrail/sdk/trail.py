@@ -247,6 +247,7 @@ class Trail(_Opened):
 
         Raises:
             IntegrityError: the publisher refuses to sign; the message says why.
+            StorageError: it cannot write, or no round ended in time.
         """
         self._backend.publish(timeout_s)
 
@@ -389,6 +390,7 @@ class AsyncTrail(_Opened):
 
         Raises:
             IntegrityError: the publisher refuses to sign; the message says why.
+            StorageError: it cannot write, or no round ended in time.
         """
         await asyncio.to_thread(self._backend.publish, timeout_s)
 

@@ -1,0 +1,370 @@
+"""Nothing is released before its record is durable, and every ending is recorded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phitrail.errors import InputError, PhitrailError, StorageError
+from phitrail.events.audit import AuditEvent
+from phitrail.events.canonical import decode_leaf
+from phitrail.events.codes import EventType, Log, Outcome
+from phitrail.sdk import AsyncTrail, Trail, aconnect, connect
+from phitrail.sdk.access import Access, AsyncAccess
+
+CANARY = "Canary: the biopsy was malignant"
+RECORDS = [("mrn-1", "note-1", "DocumentReference")]
+
+
+class BrokenModelError(Exception):
+    """A failure of the application."""
+
+
+@pytest.fixture
+def trail(trail_dir: Path) -> Iterator[Trail]:
+    """Give an open trail."""
+    with connect(trail_dir) as opened:
+        yield opened
+
+
+def stop_the_log(trail: Trail | AsyncTrail) -> None:
+    """Take the log down under an open trail."""
+    trail._backend.parts.stop_writing()  # type: ignore[attr-defined]  # a directory's parts
+
+
+def closings(trail: Trail | AsyncTrail) -> list[tuple[Outcome | None, int | None]]:
+    """Read how accesses were closed: outcome and characters released."""
+    reader = trail._backend.parts.reader(Log.AUDIT)  # type: ignore[attr-defined]  # a directory's parts
+    leaves = map(decode_leaf, reader.entries(1, reader.size()))
+    return [
+        (leaf.outcome, leaf.released_chars)
+        for leaf in leaves
+        if isinstance(leaf, AuditEvent) and leaf.event_type is EventType.ACCESS_CLOSED
+    ]
+
+
+def open_access(trail: Trail) -> Access:
+    """Begin an access that has used a record."""
+    access = trail.access(user_id="dr-1")
+    access.retrieved(RECORDS)
+    return access
+
+
+# --- release ---
+
+
+def test_a_release_returns_the_text_after_its_closing(trail: Trail) -> None:
+    """The main job: the answer comes with a durable record of it."""
+    with trail.access(user_id="dr-1") as access:
+        access.retrieved(RECORDS, query="why?")
+        access.infer(model_id="extractive-demo", model_version="1")
+        released = access.release("answer")
+
+    assert released == "answer"
+    assert closings(trail) == [(Outcome.RELEASED, 6)]
+    assert len(access.receipts) == 4
+
+
+def test_nothing_is_released_when_the_log_is_down(trail: Trail) -> None:
+    """The one promise: no record, no answer."""
+    access = open_access(trail)
+    stop_the_log(trail)
+    shown: list[str] = []
+    with pytest.raises(StorageError) as caught:
+        shown.append(access.release(CANARY))
+
+    assert shown == []
+    assert CANARY not in f"{caught.value!r}{caught.value.__cause__!r}"
+    assert closings(trail) == []
+
+
+def test_nothing_is_used_when_the_log_is_down(trail: Trail) -> None:
+    """Records and prompts go on only after their opening is durable."""
+    access = trail.access(user_id="dr-1")
+    stop_the_log(trail)
+
+    with pytest.raises(StorageError):
+        access.retrieved(RECORDS, query=CANARY)
+    with pytest.raises(StorageError):
+        access.infer(model_id="extractive-demo", model_version="1")
+
+
+def test_a_second_release_is_refused(trail: Trail) -> None:
+    """One closing for one access, or the counts are wrong."""
+    access = open_access(trail)
+    access.release("one")
+
+    with pytest.raises(InputError, match="is closed"):
+        access.release("two")
+    assert closings(trail) == [(Outcome.RELEASED, 3)]
+
+
+def test_a_refused_release_shows_nothing_and_closes_as_not_released(
+    trail: Trail,
+) -> None:
+    """A text that has no bytes cannot be hashed, so it must not go out."""
+    with pytest.raises(InputError, match=r"^response: "), trail.access() as access:
+        access.release(CANARY + "\ud800")
+
+    assert closings(trail) == [(Outcome.FAILED, 0)]
+
+
+# --- leaving ---
+
+
+def test_leaving_without_a_release_is_recorded(trail: Trail) -> None:
+    """An access that showed nothing is still an access."""
+    with trail.access(user_id="dr-1") as access:
+        access.retrieved(RECORDS)
+
+    assert closings(trail) == [(Outcome.NOT_RELEASED, 0)]
+
+
+def test_leaving_by_an_exception_is_a_failure_and_goes_on_up(trail: Trail) -> None:
+    """The application's own error is its to see; the record says failed."""
+    with pytest.raises(BrokenModelError), trail.access(user_id="dr-1"):
+        raise BrokenModelError
+
+    assert closings(trail) == [(Outcome.FAILED, 0)]
+
+
+def test_leaving_when_the_log_is_down_raises(trail: Trail) -> None:
+    """A closing that is lost must not pass unseen."""
+    with pytest.raises(StorageError), trail.access(user_id="dr-1"):
+        stop_the_log(trail)
+
+
+def test_the_first_error_wins_when_the_log_is_down_too(trail: Trail) -> None:
+    """The storage error must not hide what went wrong first."""
+    with pytest.raises(BrokenModelError), trail.access(user_id="dr-1"):  # noqa: PT012 - both lines are the case
+        stop_the_log(trail)
+        raise BrokenModelError
+
+
+# --- streams ---
+
+
+def test_the_last_piece_waits_for_the_closing(trail: Trail) -> None:
+    """A reader who has the whole answer must be in the record by then."""
+    with trail.access(user_id="dr-1") as access:
+        stream = access.stream(iter(["one ", "two ", "three"]))
+    first = [next(stream), next(stream)]
+    before = closings(trail)
+    rest = list(stream)
+
+    assert first == ["one ", "two "]
+    assert before == []
+    assert rest == ["three"]
+    assert closings(trail) == [(Outcome.RELEASED, 13)]
+
+
+def test_the_last_piece_is_held_back_when_the_log_is_down(trail: Trail) -> None:
+    """No record, no end of the answer."""
+    stream = open_access(trail).stream(iter(["one ", CANARY]))
+    shown = [next(stream)]
+    stop_the_log(trail)
+    with pytest.raises(StorageError) as caught:
+        shown.append(next(stream))
+
+    assert shown == ["one "]
+    assert CANARY not in repr(caught.value)
+
+
+def test_an_empty_stream_is_a_release_of_nothing(trail: Trail) -> None:
+    """It ended well and nothing went out."""
+    assert list(open_access(trail).stream(iter([]))) == []
+    assert closings(trail) == [(Outcome.RELEASED, 0)]
+
+
+def test_a_reader_who_stops_leaves_what_it_saw(trail: Trail) -> None:
+    """What went out before the tab was closed has been disclosed."""
+    stream = open_access(trail).stream(iter(["one ", "two ", "three"]))
+    next(stream)
+    stream.close()
+
+    assert closings(trail) == [(Outcome.PARTLY_RELEASED, 4)]
+
+
+def test_an_error_of_the_source_is_a_failure(trail: Trail) -> None:
+    """The model broke off: what went out is counted, the outcome is failed."""
+
+    def broken() -> Iterator[str]:
+        yield "one "
+        yield "two "
+        raise BrokenModelError
+
+    stream = open_access(trail).stream(broken())
+    next(stream)
+    with pytest.raises(BrokenModelError):
+        next(stream)
+
+    assert closings(trail) == [(Outcome.FAILED, 4)]
+
+
+def test_an_access_streams_once(trail: Trail) -> None:
+    """Two streams of one access could not both be its closing."""
+    access = open_access(trail)
+    stream = access.stream(iter(["a"]))
+    with pytest.raises(InputError, match="streams already"):
+        access.stream(iter(["b"]))
+    list(stream)
+    with pytest.raises(InputError, match="is closed"):
+        access.stream(iter(["c"]))
+
+
+def test_a_block_that_fails_closes_its_stream_as_failed(trail: Trail) -> None:
+    """Otherwise a stream that nobody reads would stay open for ever."""
+    with pytest.raises(BrokenModelError), trail.access(user_id="dr-1") as access:  # noqa: PT012 - both lines are the case
+        access.stream(iter(["a"]))
+        raise BrokenModelError
+
+    assert closings(trail) == [(Outcome.FAILED, 0)]
+
+
+# --- the same on an event loop ---
+
+
+def run(trail_dir: Path, scenario: Any) -> Any:
+    """Run a scenario over an open trail."""
+
+    async def opened() -> Any:
+        async with await aconnect(trail_dir) as trail:
+            return await scenario(trail)
+
+    return asyncio.run(opened())
+
+
+async def pieces(*texts: str) -> AsyncIterator[str]:
+    """Give pieces of an answer."""
+    for text in texts:
+        yield text
+
+
+async def open_async(trail: AsyncTrail) -> AsyncAccess:
+    """Begin an access that has used a record."""
+    access = trail.access(user_id="dr-1")
+    await access.retrieved(RECORDS)
+    return access
+
+
+def test_async_release_returns_the_text_after_its_closing(trail_dir: Path) -> None:
+    """The main job on an event loop."""
+
+    async def scenario(trail: AsyncTrail) -> Any:
+        async with trail.access(user_id="dr-1") as access:
+            await access.retrieved(RECORDS)
+            await access.infer(model_id="extractive-demo", model_version="1")
+            return await access.release("answer"), closings(trail)
+
+    assert run(trail_dir, scenario) == ("answer", [(Outcome.RELEASED, 6)])
+
+
+def test_async_release_shows_nothing_when_the_log_is_down(trail_dir: Path) -> None:
+    """No record, no answer."""
+
+    async def scenario(trail: AsyncTrail) -> None:
+        access = await open_async(trail)
+        stop_the_log(trail)
+        with pytest.raises(StorageError) as caught:
+            await access.release(CANARY)
+        assert CANARY not in repr(caught.value)
+
+    run(trail_dir, scenario)
+
+
+def test_async_endings_are_recorded(trail_dir: Path) -> None:
+    """Left, failed, cancelled: each has its outcome."""
+
+    async def scenario(trail: AsyncTrail) -> Any:
+        async with trail.access(user_id="dr-1"):
+            pass
+        with pytest.raises(BrokenModelError):
+            async with trail.access(user_id="dr-1"):
+                raise BrokenModelError
+        started = asyncio.Event()
+
+        async def waits() -> None:
+            async with trail.access(user_id="dr-1"):
+                started.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(waits())
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return closings(trail)
+
+    assert run(trail_dir, scenario) == [
+        (Outcome.NOT_RELEASED, 0),
+        (Outcome.FAILED, 0),
+        (Outcome.FAILED, 0),
+    ]
+
+
+def test_async_leaving_when_the_log_is_down(trail_dir: Path) -> None:
+    """The lost closing is raised, unless an earlier error is on its way."""
+
+    async def scenario(trail: AsyncTrail) -> None:
+        stop_the_log(trail)
+        with pytest.raises(StorageError):
+            async with trail.access(user_id="dr-1"):
+                pass
+        with pytest.raises(BrokenModelError):
+            async with trail.access(user_id="dr-1"):
+                raise BrokenModelError
+
+    run(trail_dir, scenario)
+
+
+def test_async_streams_hold_the_last_piece(trail_dir: Path) -> None:
+    """The end of a stream comes after its closing is durable."""
+
+    async def scenario(trail: AsyncTrail) -> Any:
+        stream = (await open_async(trail)).stream(pieces("one ", "two"))
+        first = await anext(stream)
+        before = closings(trail)
+        rest = [piece async for piece in stream]
+        empty = (await open_async(trail)).stream(pieces())
+        nothing = [piece async for piece in empty]
+        return first, before, rest, nothing, closings(trail)
+
+    assert run(trail_dir, scenario) == (
+        "one ",
+        [],
+        ["two"],
+        [],
+        [(Outcome.RELEASED, 7), (Outcome.RELEASED, 0)],
+    )
+
+
+def test_async_streams_that_end_early(trail_dir: Path) -> None:
+    """A reader who stops, and a source that breaks, are told apart."""
+
+    async def broken() -> AsyncIterator[str]:
+        yield "one "
+        yield "two "
+        raise BrokenModelError
+
+    async def scenario(trail: AsyncTrail) -> Any:
+        stopped = (await open_async(trail)).stream(pieces("one ", "two ", "three"))
+        await anext(stopped)
+        await stopped.aclose()
+        failing = (await open_async(trail)).stream(broken())
+        await anext(failing)
+        with pytest.raises(BrokenModelError):
+            await anext(failing)
+        return closings(trail)
+
+    assert run(trail_dir, scenario) == [
+        (Outcome.PARTLY_RELEASED, 4),
+        (Outcome.FAILED, 4),
+    ]
+
+
+def test_errors_are_ours(trail: Trail) -> None:
+    """An application catches one root for everything that phitrail raises."""
+    with pytest.raises(PhitrailError, match="not a field of an access"):
+        trail.access(nobody="x")
