@@ -374,7 +374,7 @@ def test_close_wakes_those_who_wait_for_room() -> None:
         task = asyncio.create_task(queue.submit_async(3))
         await asyncio.sleep(0)
         closing = asyncio.create_task(asyncio.to_thread(queue.close))
-        while not queue._is_closing:  # noqa: ASYNC110 - set under a lock of its own
+        while not queue._is_closing:
             await asyncio.sleep(0)
         gate.open()
         with pytest.raises(StorageError, match="is closed"):
