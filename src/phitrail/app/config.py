@@ -5,6 +5,7 @@ never quotes a value. `tenant.yaml` says who we are and which terms we use; `pol
 holds numbers. Code holds neither.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -152,18 +153,24 @@ def write_config(directory: Path, tenant: Tenant, policy: Policy) -> None:
         StorageError: a file cannot be written.
     """
     try:
-        (directory / TENANT_FILE).write_text(
+        _write(
+            directory / TENANT_FILE,
             "# Who we are and which terms we use. A term that is not listed is refused.\n"
             + _yaml(tenant),
-            encoding="utf-8",
         )
-        (directory / POLICY_FILE).write_text(
+        _write(
+            directory / POLICY_FILE,
             "# Numbers and defaults; docs/configuration.md explains each.\n"
             + _yaml(policy),
-            encoding="utf-8",
         )
     except OSError as error:
         raise StorageError(f"cannot write {directory}: {error.strerror}") from error
+
+
+def _write(place: Path, text: str) -> None:
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _yaml(struct: msgspec.Struct) -> str:

@@ -9,6 +9,7 @@
 """
 
 import os
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -102,19 +103,27 @@ def found_trail(
     trail = wiring.assemble(directory, tenant, policy, keys, log_keys, journal)
     try:
         trail.appender.append(tuple(_entry(leaf) for leaf in leaves.values()))
-        with trail.lease():
-            trail.publisher().publish()
+        _publish(trail)
     finally:
         trail.close()
     origins = tuple(origin_of(tenant_name, log) for log in Log)
     return Founded(directory, origins, recovery_line)
 
 
+def _publish(trail: wiring.Trail) -> None:
+    with (
+        closing(trail.lease()) as lease,
+        lease,
+        closing(trail.publisher()) as publisher,
+    ):
+        publisher.publish()
+
+
 def _check_name(tenant_name: str) -> None:
-    try:
+    with suppress(msgspec.ValidationError):
         msgspec.convert(tenant_name, TenantName)
-    except msgspec.ValidationError:
-        raise InputError.for_field("tenant", rule_of(TenantName)) from None
+        return
+    raise InputError.for_field("tenant", rule_of(TenantName))
 
 
 def _make_directories(directory: Path) -> None:
@@ -125,6 +134,7 @@ def _make_directories(directory: Path) -> None:
             raise ConfigError(
                 f"{directory} is not empty; `phitrail init` makes a trail in a new place"
             )
+        directory.chmod(0o700)
         for name in ("public", "state", "state/bundles", wiring.OUTSIDE):
             (directory / name).mkdir(mode=0o700)
     except OSError as error:

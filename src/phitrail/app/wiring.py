@@ -5,6 +5,7 @@ trail opened for writing holds: the recorder, readers, and the publisher with it
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,15 +126,22 @@ def assemble(
     log_keys: Mapping[str, LogKeys],
     journal: Journal,
 ) -> Trail:
-    """Put the parts of a trail together; starts the writer threads."""
-    identity = IdentityMap(
-        directory / IDENTITY,
-        tenant=tenant.tenant,
-        index=Mac(keys, names.IDENTITY_INDEX).digest,
-        seal=Sealer(keys, names.IDENTITY_SEAL),
-    )
-    appender = Appender(journal, directory / APPEND_LOCK, log_keys)
-    systems = tenant.identity
+    """Put the parts of a trail together; starts the writer threads.
+
+    The journal is the trail's from here on: it is closed also when this fails.
+    """
+    systems, vocabulary = tenant.identity, tenant.terms()
+    with ExitStack() as opened:
+        opened.callback(journal.close)
+        identity = IdentityMap(
+            directory / IDENTITY,
+            tenant=tenant.tenant,
+            index=Mac(keys, names.IDENTITY_INDEX).digest,
+            seal=Sealer(keys, names.IDENTITY_SEAL),
+        )
+        opened.callback(identity.close)
+        appender = Appender(journal, directory / APPEND_LOCK, log_keys)
+        opened.pop_all()
     return Trail(
         directory,
         tenant,
@@ -143,7 +151,7 @@ def assemble(
         Recorder(
             appender=appender,
             identity=identity,
-            vocabulary=tenant.terms(),
+            vocabulary=vocabulary,
             systems=Systems(systems.patient, systems.record, systems.user),
             idempotency=Mac(keys, names.IDEMPOTENCY).digest,
         ),

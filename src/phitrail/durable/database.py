@@ -10,6 +10,7 @@
 `connect` is a seam for fault tests; the product always passes `sqlite3.connect`.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ def open_database(
     mode = "ro" if read_only else "rwc" if schema else "rw"
     if mode != "rwc" and not path.exists():
         raise ConfigError(f"there is no {path}; run `phitrail init` or correct --trail")
+    if mode == "rwc":
+        _make_file(path)
     try:
         database = connect(
             f"{path.absolute().as_uri()}?mode={mode}",
@@ -59,6 +62,16 @@ def open_database(
         database.close()
         raise
     return database
+
+
+def _make_file(path: Path) -> None:
+    """Make the file for its owner alone; what SQLite keeps beside it follows its mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StorageError(
+            f"cannot make {path}: {error.strerror}; is its directory writable?"
+        ) from error
 
 
 def _prepare(

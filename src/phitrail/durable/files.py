@@ -151,7 +151,7 @@ class DurableFiles:
         try:
             handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         except FileNotFoundError:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            _make_directory(place.parent)
             handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -171,6 +171,13 @@ class DurableFiles:
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
+
+
+def _make_directory(place: Path) -> None:
+    """Make a directory, and those above it, for their owner alone."""
+    if not place.parent.exists():
+        _make_directory(place.parent)
+    place.mkdir(mode=0o700, exist_ok=True)
 
 
 @cache
