@@ -25,12 +25,12 @@ def test_an_opening_that_fails_leaves_no_file_and_no_thread(tmp_path: Path) -> N
             name
             for place in Path("/proc/self/fd").iterdir()
             if os.path.lexists(place)
-            and (name := os.readlink(place)).startswith(str(directory))
+            and (name := str(place.readlink())).startswith(str(directory))
         ]
     finally:
         gc.enable()
 
-    assert [] == left
+    assert left == []
     assert threads == threading.active_count()
 
 
@@ -50,10 +50,10 @@ def test_an_append_lock_that_cannot_be_opened_leaves_no_file_and_no_thread(
             name
             for place in Path("/proc/self/fd").iterdir()
             if os.path.lexists(place)
-            and (name := os.readlink(place)).startswith(str(directory))
+            and (name := str(place.readlink())).startswith(str(directory))
         ]
     finally:
         gc.enable()
 
-    assert [] == left
+    assert left == []
     assert threads == threading.active_count()
