@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.trails import NOW, TENANT, found
+from tests.trails import NOW, found
 
 from phitrail.app.founding import found_trail
 from phitrail.errors import InputError
