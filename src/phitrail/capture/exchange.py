@@ -15,6 +15,7 @@ from typing import Any
 
 from phitrail.errors import InputError
 from phitrail.events.audit import CallerEvent
+from phitrail.events.canonical import check_identifier
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
 from phitrail.identity.map import IdentityMap, SubjectKey
@@ -27,6 +28,9 @@ class Systems:
     patient: str = "mrn"
     record: str = "ehr"
     user: str = "workforce"
+
+
+UNMET = "unmet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,7 @@ class Exchange:
         if event.records:
             records = self._records(event, unmet)
             fields["records"] = records
-            if any(not patient for patient, _, _ in records) and any(
-                patient == _NOBODY for patient, _, _ in event.records
-            ):
+            if any(not patient for patient, _, _ in records):
                 fields["patient_unknown"] = True
         if event.resource_id is not None:
             fields["resource_id"] = self._surrogate(
@@ -59,7 +61,7 @@ class Exchange:
             )
         for field in ("user_id", "on_behalf_of"):
             user = getattr(event, field)
-            if isinstance(user, str) and "@" in user:
+            if type(user) is str and "@" in user:
                 fields[field] = "usr-" + self._surrogate(
                     self.systems.user, Protected(user), unmet, field
                 )
@@ -75,35 +77,33 @@ class Exchange:
             return tuple(
                 [
                     (
-                        ""
-                        if patient == _NOBODY
-                        else surrogate(of_patients, patient, unmet),
-                        surrogate(of_records, item, unmet),
+                        surrogate(of_patients, patient, unmet, "records")
+                        if unprotect(patient)
+                        else "",
+                        surrogate(of_records, item, unmet, "records"),
                         resource_type,
                     )
                     for patient, item, resource_type in event.records
                 ]
             )
         except (TypeError, ValueError):
-            raise InputError.for_field(
-                "records", "each must be (patient, record, resource type)"
-            ) from None
+            pass  # not raised in here: this error would go along as context
+        raise InputError.for_field(
+            "records",
+            "each must be (patient, record, resource type), identifiers Protected",
+        )
 
     def _surrogate(
-        self,
-        system: str,
-        held: Protected[str],
-        unmet: list[SubjectKey],
-        field: str = "records",
+        self, system: str, held: Protected[str], unmet: list[SubjectKey], field: str
     ) -> str:
-        if not isinstance(held, Protected):
-            raise InputError.for_field(field, "identifiers must be Protected")
-        key = (system, unprotect(held))
-        found = self.identity.cached(key)
-        if found is None:
-            unmet.append(key)
-            return ""
-        return found
-
-
-_NOBODY = Protected("")
+        """Look one identifier up; while it is unmet, anything stands for it."""
+        try:
+            identifier = unprotect(held)
+        except TypeError:
+            raise InputError.for_field(field, "identifiers must be Protected") from None
+        found = self.identity.cached((system, identifier))
+        if found is not None:
+            return found
+        check_identifier(identifier, field)
+        unmet.append((system, identifier))
+        return UNMET

@@ -133,7 +133,8 @@ def encode_canonical(value: object) -> bytes:
 def encode_opened(value: object, opener: Callable[[Protected[str]], str]) -> bytes:
     """Encode a value canonically with its protected identifiers opened.
 
-    This is what keyed hashes are taken over, never what is stored.
+    The opener raises `TypeError` for anything else that has no JSON form. This is what
+    keyed hashes are taken over, never what is stored.
 
     Raises:
         InputError: a value has no canonical form.
@@ -145,12 +146,7 @@ def encode_opened(value: object, opener: Callable[[Protected[str]], str]) -> byt
 def _opening_encoder(
     opener: Callable[[Protected[str]], str],
 ) -> msgspec.json.Encoder:
-    def open_protected(item: object) -> str:
-        if isinstance(item, Protected):
-            return opener(item)
-        raise TypeError
-
-    return msgspec.json.Encoder(order="sorted", enc_hook=open_protected)
+    return msgspec.json.Encoder(order="sorted", enc_hook=opener)
 
 
 def _encode(value: object, encoder: msgspec.json.Encoder) -> bytes:
@@ -220,7 +216,11 @@ def check_identifier(text: str, field: str) -> None:
     Raises:
         InputError: names the field.
     """
-    if not 0 < len(text) <= MAX_IDENTIFIER_CHARS or not text.isprintable():
+    if (
+        type(text) is not str
+        or not 0 < len(text) <= MAX_IDENTIFIER_CHARS
+        or not text.isprintable()
+    ):
         raise InputError.for_field(
             field,
             f"an identifier of 1 to {MAX_IDENTIFIER_CHARS} printable characters",

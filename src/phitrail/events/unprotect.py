@@ -12,5 +12,13 @@ T = TypeVar("T")
 
 
 def unprotect(protected: Protected[T]) -> T:
-    """Return the value that a `Protected` holds."""
-    return protected._value  # noqa: SLF001 - the one door to it
+    """Return the value that a `Protected` holds.
+
+    Raises:
+        TypeError: it is no `Protected`; the message says nothing of it.
+    """
+    try:
+        return protected._value  # noqa: SLF001 - the one door to it
+    except AttributeError:
+        pass  # not raised in here: its error would go along as context
+    raise TypeError("only a protected value can be opened")

@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias
 from phitrail.durable.database import Connect, open_database, transaction
 from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
-from phitrail.errors import InputError, StorageError
+from phitrail.errors import StorageError
 from phitrail.events.canonical import check_identifier
 from phitrail.identity.surrogate import (
     SALT_BYTES,
@@ -187,8 +187,6 @@ class IdentityMap:
 
 def _check(subjects: Sequence[SubjectKey]) -> None:
     for _, identifier in subjects:
-        if not isinstance(identifier, str):
-            raise InputError.for_field("records", "an identifier must be text")
         check_identifier(identifier, "records")
 
 
