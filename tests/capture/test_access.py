@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.trails import NOW
 
-from phitrail.capture.access import AccessLife, ModelCall, no_patient, protect_records
+from phitrail.capture.access import AccessLife, ModelCall, protect_records
 from phitrail.capture.text_hash import TextHasher
 from phitrail.errors import InputError
 from phitrail.events.audit import AuditEvent
@@ -15,7 +15,6 @@ from phitrail.events.codes import (
     EventType,
     FinishReason,
     Outcome,
-    PurposeOfUse,
 )
 from phitrail.events.protected import Protected
 from phitrail.events.quality import QualityEntry
@@ -138,10 +137,27 @@ def test_who_takes_only_fields_that_say_who_where_and_why(field: str) -> None:
         begin(**{field: "x"})
 
 
-def test_a_field_that_is_none_is_refused_by_name() -> None:
-    """A misspelled field would silently be lost."""
-    with pytest.raises(InputError, match="does not have"):
-        begin().retrieve([("p", "r", "Patient")], NOW, phi_fields="name")
+@pytest.mark.parametrize("field", ["latency_us", "released_chars", "assurance"])
+def test_what_the_closing_says_is_no_field_of_an_access(field: str) -> None:
+    """Given twice, it would leave an access that can never be closed."""
+    with pytest.raises(InputError, match="not a field of an access"):
+        begin(**{field: 5})
+
+
+def test_an_unknown_field_is_refused_by_its_place_and_leaves_no_name() -> None:
+    """A misspelled field would be lost; a name out of somebody's data may be content."""
+    with pytest.raises(InputError, match="field 2") as caught:
+        begin().retrieve([("p", "r", "Patient")], NOW, **{CANARY: "name"})
+
+    assert caught.value.__context__ is None
+    assert CANARY not in repr(caught.value)
+
+
+def test_a_caller_s_own_words_on_an_inference_do_not_collide_with_ours() -> None:
+    """A field given twice must not end in an error of the language."""
+    event = begin().infer(NOW, **MODEL, resource_type="Patient", ai_model_id="other")
+
+    assert (event.resource_type, event.ai_model_id) == ("Patient", "m")
 
 
 @pytest.mark.parametrize("records", [[("p", "r")], [7], 7, ["pr"]])
@@ -154,9 +170,3 @@ def test_records_are_triples(records: Any) -> None:
 def test_identifiers_are_masked_from_the_first_moment() -> None:
     """An event that is printed on its way must not show a patient."""
     assert CANARY not in repr(protect_records([(CANARY, CANARY, "Patient")]))
-
-
-def test_an_access_can_declare_that_no_patient_is_involved() -> None:
-    """A guideline question is no access to a patient's record."""
-    assert no_patient({"purpose_of_use": PurposeOfUse.NO_PATIENT})
-    assert not no_patient({})

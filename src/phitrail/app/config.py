@@ -168,7 +168,7 @@ def write_config(directory: Path, tenant: Tenant, policy: Policy) -> None:
 
 
 def _write(place: Path, text: str) -> None:
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
 

@@ -12,7 +12,7 @@ This module makes the events and keeps the order; whoever drives it (the SDK, a 
 records them before going on. It reads no clock and writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,6 @@ from phitrail.events.codes import (
     EventType,
     FinishReason,
     Outcome,
-    PurposeOfUse,
 )
 from phitrail.events.ids import format_time, new_uuid7
 from phitrail.events.protected import Protected
@@ -35,8 +34,9 @@ from phitrail.events.quality import QualityEntry
 
 Triple = tuple[str, str, str]
 """(patient, record, FHIR resource type); an unknown patient is empty."""
+ProtectedRecords = tuple[tuple[Protected[str], Protected[str], str], ...]
 
-_WHO_FIELDS = frozenset(AuditEvent.__struct_fields__) - {
+_MORE_FIELDS = frozenset(AuditEvent.__struct_fields__) - {
     "event_id",
     "event_type",
     "access_id",
@@ -44,10 +44,25 @@ _WHO_FIELDS = frozenset(AuditEvent.__struct_fields__) - {
     "received_at",
     "nonce",
     "records",
-    "outcome",
     "part",
     "parts",
+    "assurance",
 }
+"""What a caller may add to an opening; the rest is set here or by the log."""
+_WHO_FIELDS = _MORE_FIELDS - {
+    "outcome",
+    "patient_unknown",
+    "query_hash",
+    "query_hash_norm",
+    "query_chars",
+    "response_hash",
+    "response_hash_norm",
+    "released_chars",
+    "input_tokens",
+    "output_tokens",
+    "latency_us",
+}
+"""What holds for every event of an access: who, where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +104,7 @@ class AccessLife:
         Raises:
             InputError: a field is not one that names who, where and why.
         """
-        for name in who:
-            if name not in _WHO_FIELDS:
-                raise InputError.for_field(name, "not a field of an access")
+        _check_names(who, _WHO_FIELDS, "not a field of an access")
         known = {name: value for name, value in who.items() if value is not None}
         return cls(new_uuid7(now), known, hasher, assurance)
 
@@ -104,11 +117,14 @@ class AccessLife:
         **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
     ) -> CallerEvent:
         """Open: these records are about to be used."""
-        self._record_count += len(records)
-        fields = {"action": Action.RETRIEVE, **more, **self._hashes("query", query)}
-        return self._opening(
-            EventType.PHI_READ, now, records=protect_records(records), **fields
+        opening = self._opening(
+            EventType.PHI_READ,
+            now,
+            {"action": Action.RETRIEVE, **more, **self._hashes("query", query)},
+            records=protect_records(records),
         )
+        self._record_count += len(records)
+        return opening
 
     def infer(
         self,
@@ -120,16 +136,17 @@ class AccessLife:
         **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
     ) -> CallerEvent:
         """Open: a prompt is about to go to a model."""
-        self._model = {"ai_model_id": model_id, "ai_model_version": model_version}
+        model = {"ai_model_id": model_id, "ai_model_version": model_version}
         kind = (
             EventType.AI_INFERENCE_WITH_PHI
             if self._record_count
             else EventType.AI_INFERENCE
         )
-        fields = {"action": Action.INFER, **more, **self._hashes("query", query)}
-        return self._opening(
-            kind, now, resource_type="ai_prompt", **self._model, **fields
-        )
+        fields = {"action": Action.INFER, "resource_type": "ai_prompt", **more}
+        hashes = self._hashes("query", query)
+        opening = self._opening(kind, now, {**fields, **model, **hashes})
+        self._model = model
+        return opening
 
     def close(
         self,
@@ -197,22 +214,21 @@ class AccessLife:
         self,
         event_type: EventType,
         now: datetime,
-        **fields: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
+        fields: dict[str, Any],
+        *,
+        records: ProtectedRecords = (),
     ) -> CallerEvent:
         self._refuse_if_closed()
-        try:
-            return AuditEvent(
-                event_type=event_type,
-                access_id=self.access_id,
-                event_id=new_uuid7(now),
-                timestamp_utc=format_time(now),
-                assurance=self.assurance,
-                **{**self.who, **fields},
-            )
-        except TypeError:
-            raise InputError.for_field(
-                "(access)", "a field that an audit event does not have was given"
-            ) from None
+        _check_names(fields, _MORE_FIELDS, "not a field that an opening takes")
+        return AuditEvent(
+            event_type=event_type,
+            access_id=self.access_id,
+            event_id=new_uuid7(now),
+            timestamp_utc=format_time(now),
+            assurance=self.assurance,
+            records=records,
+            **{**self.who, **fields},
+        )
 
     def _hashes(self, what: str, text: str | None) -> dict[str, Any]:
         if text is None:
@@ -231,9 +247,15 @@ class AccessLife:
             )
 
 
-def protect_records(
-    records: Sequence[Triple],
-) -> tuple[tuple[Protected[str], Protected[str], str], ...]:
+def _check_names(given: Iterable[str], known: frozenset[str], rule: str) -> None:
+    """Refuse a field by its place: a name that is none of ours may be content."""
+    for place, name in enumerate(given, start=1):
+        if name not in known:
+            is_ours = name in AuditEvent.__struct_fields__
+            raise InputError.for_field(name if is_ours else f"(field {place})", rule)
+
+
+def protect_records(records: Sequence[Triple]) -> ProtectedRecords:
     """Put the identifiers of records where nothing prints them.
 
     Raises:
@@ -248,8 +270,3 @@ def protect_records(
         raise InputError.for_field(
             "records", "each must be (patient, record, resource type)"
         ) from None
-
-
-def no_patient(who: dict[str, Any]) -> bool:
-    """Say whether an access declares that no patient is involved."""
-    return who.get("purpose_of_use") == PurposeOfUse.NO_PATIENT
