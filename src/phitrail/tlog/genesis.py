@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from phitrail.errors import IntegrityError
+from phitrail.errors import InputError, IntegrityError
 from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Log
 from phitrail.events.genesis import Genesis
@@ -47,12 +47,17 @@ def read_genesis(leaf: bytes, log: Log) -> Pinned:
         or record.origin != origin_of(record.tenant, log)
     ):
         raise IntegrityError(f"step 1: leaf 0 is not the genesis of {log}")
-    pinned = Pinned(
-        record,
-        parse_vkey(record.log_vkey),
-        parse_vkey(record.promise_vkey),
-        parse_vkey(record.recovery_vkey),
-    )
+    try:
+        pinned = Pinned(
+            record,
+            parse_vkey(record.log_vkey),
+            parse_vkey(record.promise_vkey),
+            parse_vkey(record.recovery_vkey),
+        )
+    except InputError as error:
+        raise IntegrityError(
+            f"step 2: a key that {log} pins is none: {error}"
+        ) from error
     names = (pinned.log_key.name, pinned.promise_key.name, pinned.recovery_key.name)
     keys = {
         pinned.log_key.public_key,
