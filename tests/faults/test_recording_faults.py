@@ -76,6 +76,7 @@ def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trai
         identity=subjects,
         vocabulary=tenant.terms(),
         systems=Systems(),
+        actions=tenant.actions,
         idempotency=Mac(keys, names.IDEMPOTENCY).digest,
     )
     return Trail(

@@ -3,11 +3,13 @@
 import asyncio
 import inspect
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.trails import check_whole, phi_read, record_events
 
 from phitrail.app.config import Policy, read_tenant, write_config
@@ -23,9 +25,11 @@ from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Action, Assurance, EventType, Log, Outcome
 from phitrail.events.quality import Feedback
 from phitrail.sdk import Access, AsyncAccess, AsyncTrail, Trail, aconnect, connect
+from phitrail.sdk.backend import Backend
 from phitrail.sdk.connect import TRAIL_VARIABLE
 from phitrail.tlog.receipt import Position, Receipt, check_receipt
 
+CANARY = "Canary Wilhelmina"
 WHO: dict[str, Any] = {
     "user_id": "u-1",
     "user_role": "nurse",
@@ -109,14 +113,82 @@ def test_publish_now_publishes_now(trail_dir: Path) -> None:
 def test_a_refusal_to_sign_reaches_the_caller(trail_dir: Path) -> None:
     """A log that can no longer be proven must not look healthy."""
     write_config(trail_dir, read_tenant(trail_dir), Policy(publish_interval_s=3600.0))
-    with connect(trail_dir) as trail:
+    trail = connect(trail_dir)
+    trail.publish()
+    (trail_dir / OUTSIDE / "bad").write_bytes(b"clinic.example/audit\n")
+    receipt = trail.record(phi_read(1))
+    with pytest.raises(IntegrityError, match="bad is no checkpoint"):
         trail.publish()
-        (trail_dir / OUTSIDE / "bad").write_bytes(b"clinic.example/audit\n")
-        receipt = trail.record(phi_read(1))
-        with pytest.raises(IntegrityError, match="bad is no checkpoint"):
-            trail.publish()
-        with pytest.raises(IntegrityError, match="bad is no checkpoint"):
-            trail.wait(receipt)
+    with pytest.raises(IntegrityError, match="bad is no checkpoint"):
+        trail.wait(receipt)
+    with pytest.raises(IntegrityError, match="bad is no checkpoint"):
+        trail.close()
+    trail.close()
+
+
+def test_a_refusal_to_sign_is_told_beside_the_error_of_the_block(
+    trail_dir: Path,
+) -> None:
+    """The caller's own error must not be exchanged for ours, nor ours be lost."""
+
+    def work() -> None:
+        with connect(trail_dir) as trail:
+            (trail_dir / OUTSIDE / "bad").write_bytes(b"clinic.example/audit\n")
+            trail.record(phi_read(1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        work()
+
+    assert "bad is no checkpoint" in "".join(caught.value.__notes__)
+
+
+class Watched:
+    """A place for logs that is another one, and says on which threads it was asked."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.asked_on: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def is_published(self, receipt: Receipt) -> bool:
+        """Ask the other place."""
+        self.asked_on.add(threading.get_ident())
+        return self._backend.is_published(receipt)
+
+
+def test_waiting_on_an_event_loop_reads_the_disk_beside_it(trail_dir: Path) -> None:
+    """A slow disk must not stop every other task of the loop."""
+
+    async def scenario(trail: AsyncTrail) -> set[int]:
+        receipt = await trail.record(phi_read(1))
+        trail._backend = watched = Watched(trail._backend)
+        await trail.wait(receipt)
+        return watched.asked_on
+
+    assert threading.get_ident() not in run(trail_dir, scenario)
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("value", {"value": CANARY}),
+        ("flag_reason", {"value": "negative", "flag_reason": CANARY}),
+        ("rater", {"value": "positive", "rater": CANARY + "\ud800"}),
+    ],
+)
+def test_refused_feedback_leaves_no_word_behind(
+    trail: Trail, field: str, given: dict[str, str]
+) -> None:
+    """A rater who writes into the wrong box must not find it in a traceback."""
+    with pytest.raises(InputError) as caught:
+        trail.feedback("q-1", **{"rater": "r-1", **given})
+
+    assert caught.value.field == field
+    assert caught.value.__context__ is None
+    assert CANARY not in repr(caught.value)
 
 
 def test_publishing_that_cannot_write_says_so(trail_dir: Path) -> None:
@@ -210,8 +282,14 @@ def test_a_tenants_own_action_is_exchanged(trail_dir: Path) -> None:
     )
     with connect(trail_dir) as trail:
         trail.log_phi_access(**WHO, action="rag_query")
+        with trail.access(user_id="u-1") as access:
+            access.retrieved([("p", "r", "Patient")], action="rag_query")
+        own: Any = "rag_query"
+        trail.record(replace(phi_read(1), action=own))
 
-        assert leaves(trail)[1].action is Action.QUERY
+        opened = [leaf.action for leaf in leaves(trail) if leaf.action is not None]
+        assert opened == [Action.QUERY] * len(opened)
+        assert len(opened) == 4
 
 
 def test_the_async_face_does_the_same(trail_dir: Path) -> None:

@@ -153,6 +153,7 @@ def assemble(
             identity=identity,
             vocabulary=vocabulary,
             systems=Systems(systems.patient, systems.record, systems.user),
+            actions=tenant.actions,
             idempotency=Mac(keys, names.IDEMPOTENCY).digest,
         ),
         TextHasher(Mac(keys, names.TEXT_HASH).written),

@@ -117,10 +117,11 @@ class AccessLife:
         **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
     ) -> CallerEvent:
         """Open: these records are about to be used."""
+        action = self.who.get("action", Action.RETRIEVE)
         opening = self._opening(
             EventType.PHI_READ,
             now,
-            {"action": Action.RETRIEVE, **more, **self._hashes("query", query)},
+            {"action": action, **more, **self._hashes("query", query)},
             records=protect_records(records),
         )
         self._record_count += len(records)

@@ -4,7 +4,8 @@ One record, in this order:
 1. Give it an id and a time where the caller gave none.
 2. Take the keyed hash of the caller's own canonical bytes, identifiers included, before
    anything is added: a retry of the same id with the same bytes is one event.
-3. Check its terms against the tenant's vocabulary.
+3. Exchange the tenant's own name of an action for ours; check terms against the tenant's
+   vocabulary.
 4. Exchange identifiers of patients and records, and e-mail addresses of users, for
    surrogates. A new identity is durable before any leaf that names it is built.
 5. Add the nonce and the time of receipt, encode, and check the bytes (field policy).
@@ -32,7 +33,7 @@ from phitrail.events.canonical import (
     encode_opened,
     log_of,
 )
-from phitrail.events.codes import EventType
+from phitrail.events.codes import Action, EventType
 from phitrail.events.ids import format_time, new_uuid7
 from phitrail.events.security import SecurityEvent
 from phitrail.events.unprotect import unprotect
@@ -70,11 +71,13 @@ class Recorder:
         identity: IdentityMap,
         vocabulary: Vocabulary,
         systems: Systems,
+        actions: Mapping[str, Action],
         idempotency: Callable[[bytes], tuple[int, bytes]],
     ) -> None:
         self._appender = appender
         self._identity = identity
         self._vocabulary = vocabulary
+        self._actions = actions
         self._exchange = Exchange(identity, systems)
         self._idempotency = idempotency
 
@@ -167,6 +170,10 @@ class Recorder:
             if getattr(record, field, None) is not None:
                 raise InputError.for_field(field, "is set by the log; leave it out")
         version, digest = self._idempotency(encode_opened(record, unprotect))
+        if isinstance(record, AuditEvent) and record.action is not None:
+            action = self._actions.get(record.action)
+            if action is not None:
+                record = msgspec.structs.replace(record, action=action)
         self._vocabulary.check(record)
         return _Draft(
             record,

@@ -4,13 +4,12 @@ A directory (`phitrail.sdk.directory`) is the first such place, a server the sec
 seam stands here so that a program which talks to a server never loads `phitrail.app`.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
-from phitrail.events.codes import Action
 from phitrail.tlog.receipt import Receipt
 
 
@@ -20,10 +19,6 @@ class Backend(Protocol):
     @property
     def hasher(self) -> TextHasher:
         """Hashes texts under the tenant's key."""
-
-    @property
-    def actions(self) -> Mapping[str, Action]:
-        """The tenant's own names of actions."""
 
     def record_many(
         self, records: Sequence[CallerRecord], now: datetime

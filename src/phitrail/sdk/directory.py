@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.wiring import Trail, open_trail
+from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
@@ -21,7 +22,6 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self.parts: Trail = open_trail(path)
         self.hasher = self.parts.hasher
-        self.actions = self.parts.tenant.actions
         self._rater = Mac(self.parts.keys, names.RATER)
         self._pipeline = Pipeline(self.parts)
         self._pipeline.start()
@@ -40,8 +40,12 @@ class Directory:
         return self.parts.recorder.record_many_async(records, now)
 
     def rater_hash(self, rater: str) -> str:
-        """Return the keyed hash that stands for a rater."""
-        return self._rater.written(rater.encode())
+        """Return the keyed hash that stands for a rater.
+
+        Raises:
+            InputError: it is no text that has bytes.
+        """
+        return TextHasher(self._rater.written).hash(rater, "rater").exact
 
     def publish(self, timeout_s: float) -> None:
         """Publish what is durable now.
@@ -75,10 +79,16 @@ class Directory:
         )
 
     def close(self) -> None:
-        """Commit and publish what waits, then close; a second call is harmless."""
+        """Commit and publish what waits, then close; a second call is harmless.
+
+        Raises:
+            IntegrityError: the publisher refused to sign; everything is closed.
+        """
         if self._is_closed:
             return
         self._is_closed = True
         self.parts.stop_writing()
         self._pipeline.close()
         self.parts.close()
+        if self._pipeline.failure is not None:
+            raise self._pipeline.failure

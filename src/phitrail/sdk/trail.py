@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from phitrail.capture.access import AccessLife, Triple
-from phitrail.errors import InputError, UnverifiableError
+from phitrail.errors import InputError, IntegrityError, UnverifiableError
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import (
     Assurance,
@@ -41,14 +41,7 @@ class _Opened:
         self._backend = backend
 
     def _life(self, who: dict[str, Any]) -> AccessLife:
-        return AccessLife.begin(self._mapped(who), self._backend.hasher, clock.now())
-
-    def _mapped(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the tenant's own name of an action for one of ours."""
-        action = fields.get("action")
-        if isinstance(action, str):
-            fields = {**fields, "action": self._backend.actions.get(action, action)}
-        return fields
+        return AccessLife.begin(who, self._backend.hasher, clock.now())
 
     def _observed(
         self,
@@ -61,7 +54,7 @@ class _Opened:
         """Build opening and closing of an access that is reported after the fact."""
         moment = clock.now()
         life = AccessLife.begin(
-            self._mapped(who),
+            who,
             self._backend.hasher,
             moment,
             assurance=Assurance.OBSERVED,
@@ -77,17 +70,18 @@ class _Opened:
     def _feedback(
         self, request_id: str, rater: str, value: str, flag_reason: str | None
     ) -> Feedback:
-        try:
-            return Feedback(
-                request_id=request_id,
-                rater=self._backend.rater_hash(rater),
-                value=FeedbackValue(value),
-                flag_reason=None if flag_reason is None else FlagReason(flag_reason),
-            )
-        except ValueError:
+        if value not in tuple(FeedbackValue):
+            raise InputError.for_field("value", f"one of: {', '.join(FeedbackValue)}")
+        if flag_reason is not None and flag_reason not in tuple(FlagReason):
             raise InputError.for_field(
-                "value", "positive or negative, and a known flag_reason"
-            ) from None
+                "flag_reason", f"one of: {', '.join(FlagReason)}"
+            )
+        return Feedback(
+            request_id=request_id,
+            rater=self._backend.rater_hash(rater),
+            value=FeedbackValue(value),
+            flag_reason=None if flag_reason is None else FlagReason(flag_reason),
+        )
 
     def _is_published(self, receipt: Receipt, deadline_us: int) -> bool:
         if self._backend.is_published(receipt):
@@ -252,7 +246,11 @@ class Trail(_Opened):
         self._backend.publish(timeout_s)
 
     def close(self) -> None:
-        """Commit and publish what waits, then close; calling it again is harmless."""
+        """Commit and publish what waits, then close; calling it again is harmless.
+
+        Raises:
+            IntegrityError: the publisher refused to sign; everything is closed.
+        """
         self._backend.close()
 
     def __enter__(self) -> Self:
@@ -264,7 +262,12 @@ class Trail(_Opened):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._backend.close()
+        try:
+            self.close()
+        except IntegrityError as refusal:
+            if error is None:
+                raise
+            error.add_note(f"and at closing the trail: {refusal}")
 
 
 class AsyncTrail(_Opened):
@@ -381,7 +384,7 @@ class AsyncTrail(_Opened):
         """
         _check_stage(stage)
         deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
-        while not self._is_published(receipt, deadline_us):
+        while not await asyncio.to_thread(self._is_published, receipt, deadline_us):
             await asyncio.sleep(POLL_S)
         return receipt
 
@@ -395,7 +398,11 @@ class AsyncTrail(_Opened):
         await asyncio.to_thread(self._backend.publish, timeout_s)
 
     async def close(self) -> None:
-        """Commit and publish what waits, then close; calling it again is harmless."""
+        """Commit and publish what waits, then close; calling it again is harmless.
+
+        Raises:
+            IntegrityError: the publisher refused to sign; everything is closed.
+        """
         await asyncio.to_thread(self._backend.close)
 
     async def __aenter__(self) -> Self:
@@ -407,7 +414,12 @@ class AsyncTrail(_Opened):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except IntegrityError as refusal:
+            if error is None:
+                raise
+            error.add_note(f"and at closing the trail: {refusal}")
 
 
 def _resolved(
