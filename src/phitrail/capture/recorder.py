@@ -16,7 +16,6 @@ The same id with other content is refused, and the refusal is itself recorded. A
 with many patient records goes in parts that share the event id, in one transaction.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from phitrail.capture.exchange import Exchange, Systems
+from phitrail.capture.nonces import Nonces
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import (
@@ -39,14 +39,12 @@ from phitrail.events.security import SecurityEvent
 from phitrail.events.unprotect import unprotect
 from phitrail.events.vocabulary import Vocabulary
 from phitrail.identity.map import IdentityMap, SubjectKey
-from phitrail.identity.surrogate import written_surrogate
 from phitrail.tlog.appender import Appender
 from phitrail.tlog.entry import Entry, Item, Sequenced
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.receipt import Receipt
 
 RECORDS_IN_A_PART = 200
-NONCE_BYTES = 16
 SET_BY_THE_LOG = ("received_at", "nonce", "part", "parts")
 """Fields that a caller may not give: they would contradict what the journal indexes."""
 _NO_SURROGATES: Mapping[str, Any] = {}
@@ -80,6 +78,7 @@ class Recorder:
         self._actions = actions
         self._exchange = Exchange(identity, systems)
         self._idempotency = idempotency
+        self._nonces = Nonces()
 
     def record(self, record: CallerRecord, now: datetime) -> Receipt:
         """Record one event; return once it is durable.
@@ -230,7 +229,7 @@ class Recorder:
             "event_id": draft.event_id,
             "timestamp_utc": record.timestamp_utc or received_at,
             "received_at": received_at,
-            "nonce": _nonce(),
+            "nonce": self._nonces.draw(),
             **draft.surrogates,
         }
         records = added.get("records", ())
@@ -256,7 +255,7 @@ class Recorder:
                     "records": chunk,
                     "part": part,
                     "parts": len(chunks),
-                    "nonce": _nonce(),
+                    "nonce": self._nonces.draw(),
                 },
             )
             for part, chunk in enumerate(chunks)
@@ -278,10 +277,6 @@ class Recorder:
 def _add(record: CallerRecord, fields: Mapping[str, Any]) -> LeafRecord:
     """Put surrogates where identifiers were, and what the log adds."""
     return msgspec.structs.replace(record, **fields)  # type: ignore[return-value]  # identifiers were exchanged
-
-
-def _nonce() -> str:
-    return written_surrogate(os.urandom(NONCE_BYTES))
 
 
 def _key(event_id: str) -> bytes:

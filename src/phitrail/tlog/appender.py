@@ -3,8 +3,8 @@
 One commit, in this order:
 1. Hold the lock between processes and begin the transaction: one history, however many
    processes append.
-2. Read the heads. A head that another process moved is read anew and checked against its
-   root.
+2. Read the heads of the logs touched. A head that another process moved is read anew and
+   checked against its root.
 3. Look up all keys. The same key with the same keyed hash is a retry and gets its first
    place; with another hash it is a conflict, and nothing of that item is appended.
 4. Give indexes in the order of arrival, extend the edges, seal the entries.
@@ -85,8 +85,9 @@ class Appender:
     def _commit(self, items: Sequence[Item]) -> Sequence[Sequenced | Exception]:
         """Commit one batch; runs on the writer thread alone."""
         with self._lock, transaction(self._journal.database):
+            touched = {entry.log for item in items for entry in item}
             heads = {
-                log: self._journal.head(log, self._heads.get(log)) for log in self._keys
+                log: self._journal.head(log, self._heads.get(log)) for log in touched
             }
             known = self._journal.find_events(
                 list(dict.fromkeys(entry.key for item in items for entry in item))
@@ -95,7 +96,7 @@ class Appender:
             outcomes = [self._place(item, known, heads, batches) for item in items]
             for log, batch in batches.items():
                 heads[log] = self._store(log, batch)
-        self._heads = heads
+        self._heads.update(heads)
         promises = {log: head.promise for log, head in heads.items()}
         return [
             outcome
