@@ -442,3 +442,21 @@ def test_a_forked_child_may_close() -> None:
     queue.close()
 
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_closing_wakes_threads_that_wait_for_room() -> None:
+    """They must learn that the log is closed, not wait for their timeout."""
+    gate = Gate()
+    queue = make(gate, max_waiting=1)
+    with ThreadPoolExecutor(8) as pool:
+        pool.submit(queue.submit, 0)
+        gate.wait_entered()
+        submit_many(queue, pool, [1])
+        late = pool.submit(queue.submit, 2)
+        closing = pool.submit(queue.close)
+        with pytest.raises(StorageError, match="is closed"):
+            late.result(WAIT_S)
+        gate.open()
+        closing.result(WAIT_S)
+
+    assert gate.batches == [[0], [1]]

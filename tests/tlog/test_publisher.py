@@ -11,10 +11,12 @@ from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError
 from phitrail.tlog import publisher as module
 from phitrail.tlog.appender import Appender
-from phitrail.tlog.checkpoint import open_checkpoint
+from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.hashing import Hash
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.layout import bundle_context, sealed_bundle
 from phitrail.tlog.merkle import tree_root
+from phitrail.tlog.note import sign_note
 from phitrail.tlog.publisher import Publisher
 from phitrail.tlog.tile import split_bundle
 
@@ -227,3 +229,56 @@ def test_a_kept_checkpoint_of_another_log_is_refused(
     with pytest.raises(IntegrityError, match="is another log's"):
         fresh.publish()
     fresh.close()
+
+
+def test_what_came_back_from_outside_is_asked_before_signing(
+    appender: Appender, publisher: Publisher, tmp_path: Path
+) -> None:
+    """An honest log goes on; one that was cut is not signed."""
+    keys = KEYS["audit"]
+    promised = appender.append(entries(0, 3)).promises["audit"]
+    (tmp_path / "outside/promise").write_bytes(promised)
+    publisher.publish()
+    body = Checkpoint(keys.origin, 99, promised_root(promised)).body()
+    (tmp_path / "outside/officer").write_bytes(sign_note(body, [keys.checkpoint]))
+    appender.append(entries(3, 5))
+
+    with pytest.raises(IntegrityError, match=r"officer.*had 99 entries .* has 5 here"):
+        publisher.publish()
+
+
+def promised_root(note: bytes) -> Hash:
+    """Read the root of a promise."""
+    key = KEYS["audit"].promise.vkey
+    return open_checkpoint(note, [key], origin="t/audit").root
+
+
+def test_a_missing_tile_at_the_edge_is_named(
+    appender: Appender, publisher: Publisher, tmp_path: Path
+) -> None:
+    """The operator must know which file to restore."""
+    appender.append(entries(0, 3))
+    publisher.publish()
+    (tmp_path / "public/audit/tile/0/000.p/3").unlink()
+    fresh = open_publisher(tmp_path)
+
+    with pytest.raises(IntegrityError, match=r"tile/0/000\.p/3 is missing.*archive"):
+        fresh.publish()
+    fresh.close()
+
+
+def test_a_lost_public_checkpoint_comes_back(
+    appender: Appender, publisher: Publisher, tmp_path: Path
+) -> None:
+    """It is a copy of the newest one that the journal keeps."""
+    appender.append(entries(0, 3))
+    publisher.publish()
+    place = tmp_path / "public/audit/checkpoint"
+    note = place.read_bytes()
+    place.unlink()
+    fresh = open_publisher(tmp_path)
+    made = fresh.publish()
+    fresh.close()
+
+    assert made == {}
+    assert place.read_bytes() == note
