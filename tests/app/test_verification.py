@@ -703,6 +703,92 @@ def test_a_checkpoint_that_cannot_be_read_is_no_finding(copy: Path) -> None:
         verify_trail(copy)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE checkpoint SET note = 'text'",
+        "UPDATE checkpoint SET size = 'text' WHERE size = 1",
+        "UPDATE log SET promise = 'text'",
+        "UPDATE log SET size = 'text'",
+        "UPDATE event SET mac = 'text'",
+        "UPDATE segment SET sealed = 'text'",
+    ],
+)
+def test_a_value_of_another_type_is_a_finding(
+    busy: Busy, copy: Path, statement: str
+) -> None:
+    """SQLite stores text where bytes belong; a verifier must not stumble over it."""
+    with database(copy) as journal:
+        journal.execute(statement)
+
+    verified = verify_trail(copy, outside=busy.outside, deep=True)
+
+    assert verified.verdict is Verdict.FAILED
+    assert "does not hold what was written" in str(verified.findings)
+
+
+@pytest.mark.parametrize("table", ["log", "segment", "checkpoint", "event"])
+def test_a_table_that_is_gone_is_a_finding(busy: Busy, copy: Path, table: str) -> None:
+    """The advice to look at the disk would send the operator the wrong way."""
+    with database(copy) as journal:
+        journal.execute(f"DROP TABLE {table}")
+
+    verified = verify_trail(copy, outside=busy.outside, deep=True)
+
+    assert verified.verdict is Verdict.FAILED
+
+
+def test_an_empty_file_for_a_journal_is_a_finding(busy: Busy, copy: Path) -> None:
+    """To SQLite an empty file is a database in good order."""
+    (copy / "state/journal.db").write_bytes(b"")
+
+    verified = verify_trail(copy, outside=busy.outside)
+
+    assert verified.verdict is Verdict.FAILED
+    assert {one.check for one in verified.findings} == {Check.JOURNAL}
+
+
+def test_a_journal_missing_beside_the_keys_is_a_finding(busy: Busy, copy: Path) -> None:
+    """Who deletes it takes along what was acknowledged and not yet published."""
+    (copy / "state/journal.db").unlink()
+
+    verified = verify_trail(copy, outside=busy.outside)
+
+    assert verified.verdict is Verdict.FAILED
+    assert {one.check for one in verified.findings} == {Check.JOURNAL}
+
+
+def test_a_tile_with_bytes_behind_its_end_is_a_finding(busy: Busy, copy: Path) -> None:
+    """Other readers refuse such a tile; an `ok` here would leave them without the log."""
+    with (copy / PUBLIC / "tile/0/001").open("ab") as file:
+        file.write(bytes(32))
+
+    assert counts(verify_trail(copy, outside=busy.outside)) == {"tile": 1}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE subject SET sealed = randomblob(100)",
+        "UPDATE subject SET blind = randomblob(32)",
+        "UPDATE subject SET index_version = 7",
+        "UPDATE subject SET sealed = 'text'",
+        "INSERT INTO subject VALUES (x'00', 1, randomblob(32), randomblob(99))",
+    ],
+)
+def test_a_row_of_the_identity_map_that_does_not_open_is_a_deep_finding(
+    busy: Busy, copy: Path, statement: str
+) -> None:
+    """Such a patient could never be named again, or would be counted twice."""
+    with database(copy, "identity") as identity:
+        identity.execute(statement)
+
+    verified = verify_trail(copy, outside=busy.outside, deep=True)
+
+    assert verified.verdict is Verdict.FAILED
+    assert {one.check for one in verified.findings} == {Check.IDENTITY}
+
+
 def test_a_head_behind_what_was_published_is_found(busy: Busy, copy: Path) -> None:
     """A journal that was restored from a backup would give indexes out twice."""
     with database(copy) as journal:

@@ -195,9 +195,9 @@ def test_an_unreadable_map_is_a_storage_error(place: Path) -> None:
     database.execute("DROP TABLE subject")
     database.close()
 
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="the identity map: SQLITE_ERROR"):
         opened.missing(["A" * 43])
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="the identity map: SQLITE_ERROR"):
         opened.resolve([("mrn", CANARY)])
     opened.close()
 

@@ -26,6 +26,7 @@ from phitrail.app import wiring
 from phitrail.app.verification_source import (
     OpenPlace,
     Place,
+    check_identity_map,
     note_damage,
     open_place,
     read_journal,
@@ -179,6 +180,8 @@ def verify_trail(
             )
         report = _Report(progress, sum(one.verifier.size for one in begun))
         verdicts = tuple(_verify(one, pool, processes, report) for one in begun)
+    if deep:
+        check_identity_map(directory, astray)
     return Verification(verdicts, astray.kept)
 
 
@@ -245,6 +248,13 @@ def _begin(
         has_journal=pinned is not None and (directory / wiring.JOURNAL).exists(),
         is_deep=deep,
     )
+    if place.has_keys and not place.has_journal:
+        findings.add(
+            Check.JOURNAL,
+            "journal.db",
+            "is missing beside the keys, and with it what was not published yet: "
+            "restore it from the archive",
+        )
     try:
         opened = stack.enter_context(open_place(place))
     except StorageError as error:
@@ -360,6 +370,9 @@ def _read_kept(
         return []
     try:
         return opened.journal.checkpoints_between(log, *span)
+    except IntegrityError as error:
+        findings.add(Check.JOURNAL, "journal.db", str(error))
+        return []
     except StorageError as error:
         note_damage(error, findings)
         return []

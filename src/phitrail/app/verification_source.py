@@ -11,7 +11,7 @@ Everything is read as it stands, while writers may be at work, and nothing is wr
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,11 @@ from phitrail.evidence.derive import Source
 from phitrail.evidence.entries import Knowledge, check_entries
 from phitrail.evidence.findings import Check, Findings
 from phitrail.evidence.verify import Outside
-from phitrail.identity.map import find_unexplained
+from phitrail.identity.map import count_damaged, find_unexplained
+from phitrail.keys import names
 from phitrail.keys.local import LocalKeys
+from phitrail.keys.mac import Mac
+from phitrail.keys.sealing import Sealer
 from phitrail.tlog import layout
 from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
 from phitrail.tlog.journal import Journal
@@ -35,6 +38,7 @@ from phitrail.tlog.receipt import Position
 from phitrail.tlog.tile import TILE_WIDTH, frame_entries, split_bundle
 
 _NEWEST = 8  # checkpoints to begin from, should the newest ones not open
+_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _TRIES = 4  # a writer may replace an unfinished bundle between listing and reading
 
 
@@ -126,9 +130,12 @@ class _Files:
         for stored in (width, TILE_WIDTH):
             path = layout.public_tile(self._log, level, index, stored)
             try:
-                return self._files.read(path)[: width * HASH_BYTES]
+                tile = self._files.read(path)
             except FileNotFoundError:
                 continue
+            if len(tile) != stored * HASH_BYTES:
+                raise IntegrityError("has not the length of its width")
+            return tile[: width * HASH_BYTES]
         raise IntegrityError("is missing; restore it from the archive")
 
     def widths_of(self, level: int, index: int) -> list[int]:
@@ -186,6 +193,9 @@ def read_journal(
             return _read_snapshot(journal, opened, log, findings)
         finally:
             journal.database.execute("ROLLBACK")
+    except IntegrityError as error:
+        findings.add(Check.JOURNAL, "journal.db", str(error))
+        return None
     except sqlite3.Error as error:
         failure = storage_error("the journal", error)
         failure.__cause__ = error
@@ -258,9 +268,41 @@ def note_damage(error: StorageError, findings: Findings) -> None:
 def damage_or(error: StorageError) -> StorageError | IntegrityError:
     """Tell a database that SQLite finds broken from one that it could not read."""
     name = getattr(error.__cause__, "sqlite_errorname", None) or ""
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name.startswith(_BROKEN) or name == "SQLITE_ERROR":  # a table is not ours
         return IntegrityError(str(error))
     return error
+
+
+def check_identity_map(directory: Path, findings: Findings) -> None:
+    """Open every row of the identity map: is it what it must be for its surrogate?
+
+    Raises:
+        ConfigError: a key is missing or damaged.
+        StorageError: the map cannot be read, and not because it is damaged.
+    """
+    keys = LocalKeys.load(directory / wiring.KEYS)
+    try:
+        with closing(
+            open_database(directory / wiring.IDENTITY, read_only=True)
+        ) as identity:
+            damaged = count_damaged(
+                identity,
+                index=Mac(keys, names.IDENTITY_INDEX).digest_under,
+                seal=Sealer(keys, names.IDENTITY_SEAL),
+            )
+    except StorageError as error:
+        failure = damage_or(error)
+        if isinstance(failure, StorageError):
+            raise
+        findings.add(Check.IDENTITY, "identity.db", str(failure))
+        return
+    if damaged:
+        findings.add(
+            Check.IDENTITY,
+            "identity.db",
+            f"{damaged} rows do not open, or open to another surrogate or index: who "
+            "stands behind them is lost; restore the map from the archive",
+        )
 
 
 def read_outside_files(directory: Path) -> list[Outside]:

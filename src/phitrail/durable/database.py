@@ -20,6 +20,7 @@ from phitrail.errors import ConfigError, OutcomeUnknownError, StorageError
 
 BUSY_TIMEOUT_MS = 20_000
 PAGE_BYTES = 8192
+WAL_FRAMES_AT_MOST = 32_768  # 256 MiB of pages
 
 Connect = Callable[..., sqlite3.Connection]
 
@@ -135,11 +136,17 @@ def _roll_back(database: sqlite3.Connection) -> None:
 def fold_wal(database: sqlite3.Connection) -> None:
     """Move what the write-ahead log holds into the database, as far as readers allow.
 
+    Under writers that never pause the log would grow for ever, since it starts anew only
+    when all of it was moved. Past `WAL_FRAMES_AT_MOST` frames the writers are made to
+    wait once, for the little that is left.
+
     Raises:
         StorageError: the database could not be written.
     """
     try:
-        database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _, frames, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if frames > WAL_FRAMES_AT_MOST:
+            database.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
     except sqlite3.Error as error:
         raise storage_error("the database", error) from error
 
@@ -153,6 +160,7 @@ def storage_error(what: str, error: sqlite3.Error) -> StorageError:
         "SQLITE_CANTOPEN": "make its directory readable and writable and retry",
         "SQLITE_BUSY": "another process holds it too long; retry",
         "SQLITE_CORRUPT": "restore it from the archive, then run `phitrail verify`",
+        "SQLITE_ERROR": "its tables are not ours; restore it from the archive",
         "SQLITE_NOTADB": "restore it from the archive, then run `phitrail verify`",
     }.get("_".join(name.split("_")[:2]), "look at the disk, then retry")
     return StorageError(f"{what}: {name}; {advice}")

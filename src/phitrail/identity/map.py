@@ -18,13 +18,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from phitrail.durable.database import Connect, open_database, transaction
+from phitrail.durable.database import (
+    Connect,
+    open_database,
+    storage_error,
+    transaction,
+)
 from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
-from phitrail.errors import StorageError
+from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.canonical import check_identifier
 from phitrail.identity.surrogate import (
     SALT_BYTES,
+    check_opening,
     compute_surrogate,
     parse_surrogate,
     subject_bytes,
@@ -154,7 +160,7 @@ class IdentityMap:
                 if row is not None:
                     found[key] = row[0]
         except sqlite3.Error as error:
-            raise StorageError("the identity map cannot be read") from error
+            raise storage_error("the identity map", error) from error
         return found
 
     def _insert(self, subject: bytes, version: int, blind: bytes) -> None:
@@ -190,6 +196,47 @@ def _check(subjects: Sequence[SubjectKey]) -> None:
         check_identifier(identifier, "records")
 
 
+def count_damaged(
+    database: sqlite3.Connection,
+    *,
+    index: Callable[[int, bytes], bytes],
+    seal: Seal,
+) -> int:
+    """Count the rows that do not open to their own surrogate and blind index.
+
+    Args:
+        database: an identity map.
+        index: the blind index of a subject under a version of its key.
+        seal: opens the rows.
+
+    Raises:
+        StorageError: the map cannot be read.
+    """
+    try:
+        rows = database.execute(
+            "SELECT blind, index_version, surrogate, sealed FROM subject"
+        )
+        return sum(not _is_whole(row, index, seal) for row in rows)
+    except sqlite3.Error as error:
+        raise storage_error("the identity map", error) from error
+
+
+def _is_whole(
+    row: tuple[object, ...], index: Callable[[int, bytes], bytes], seal: Seal
+) -> bool:
+    match row:
+        case (bytes(blind), int(version), bytes(surrogate), bytes(sealed)):
+            try:
+                opened = seal.open(sealed, CONTEXT + surrogate)
+                salt, subject = opened[:SALT_BYTES], opened[SALT_BYTES:]
+                check_opening(surrogate, salt, subject)
+                return index(version, subject) == blind
+            except (IntegrityError, ConfigError):
+                return False
+        case _:
+            return False
+
+
 def find_unexplained(
     database: sqlite3.Connection, surrogates: Sequence[str]
 ) -> list[str]:
@@ -209,4 +256,4 @@ def find_unexplained(
             is None
         ]
     except sqlite3.Error as error:
-        raise StorageError("the identity map cannot be read") from error
+        raise storage_error("the identity map", error) from error

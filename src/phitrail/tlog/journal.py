@@ -17,9 +17,10 @@ instead of one for a row, because each statement gives up and retakes the interp
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -30,6 +31,8 @@ from phitrail.tlog.merkle import RightEdge
 
 KEY_BYTES = 18
 MAC_BYTES = 34
+_EVENT = (str, int, bytes, bytes)
+_CHECKPOINT = (int, bytes)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -144,7 +147,9 @@ class Journal:
             IntegrityError: the stored edge does not give the stored root.
         """
         row = self._one(
-            "SELECT size, root, edge, promise FROM log WHERE name = ?", (log,)
+            "SELECT size, root, edge, promise FROM log WHERE name = ?",
+            (log,),
+            (int, bytes, bytes, bytes),
         )
         if row is None:
             return Head(log, RightEdge(), RightEdge().root(), b"")
@@ -157,7 +162,7 @@ class Journal:
                 f"the journal's edge of {log} does not give its root at size {size}; "
                 "do not append: restore the trail and run `phitrail verify`"
             )
-        return Head(log, edge, Hash(root), bytes(promise))
+        return Head(log, edge, Hash(root), promise)
 
     def store_head(self, head: Head) -> None:
         """Replace the head of a log."""
@@ -177,7 +182,7 @@ class Journal:
         )
         return {
             key: StoredEvent(log, index, Hash(leaf_hash), mac)
-            for key, log, index, leaf_hash, mac in rows
+            for key, log, index, leaf_hash, mac in _typed(rows, (bytes, *_EVENT))
         }
 
     def events_between(self, low: bytes, high: bytes) -> list[StoredEvent]:
@@ -188,6 +193,7 @@ class Journal:
                 "SELECT log, idx, leaf_hash, mac FROM event "
                 "WHERE key BETWEEN ? AND ? ORDER BY key",
                 (low, high),
+                _EVENT,
             )
         ]
 
@@ -225,6 +231,7 @@ class Journal:
                 "SELECT first, count, sealed FROM segment WHERE log = ? AND first < ? "
                 "AND first + count > ? ORDER BY first",
                 (log, end, start),
+                (int, int, bytes),
             )
         )
 
@@ -236,7 +243,7 @@ class Journal:
 
     def count_events(self, log: str) -> int:
         """Count the rows of a log in the table of events."""
-        row = self._one("SELECT count(*) FROM event WHERE log = ?", (log,))
+        row = self._one("SELECT count(*) FROM event WHERE log = ?", (log,), (int,))
         return int(row[0]) if row else 0
 
     # --- checkpoints ---
@@ -247,24 +254,27 @@ class Journal:
             "SELECT size, note FROM checkpoint WHERE log = ? "
             "ORDER BY size DESC LIMIT 1",
             (log,),
+            _CHECKPOINT,
         )
-        return None if row is None else (int(row[0]), bytes(row[1]))
+        return None if row is None else (row[0], row[1])
 
     def checkpoints(self, log: str) -> Iterator[tuple[int, bytes]]:
         """Read every checkpoint of a log, the smallest first."""
-        for size, note in self._all(
-            "SELECT size, note FROM checkpoint WHERE log = ? ORDER BY size", (log,)
-        ):
-            yield int(size), bytes(note)
+        yield from self._all(
+            "SELECT size, note FROM checkpoint WHERE log = ? ORDER BY size",
+            (log,),
+            _CHECKPOINT,
+        )
 
     def newest_checkpoints(self, log: str, count: int) -> list[tuple[int, bytes]]:
         """Read the newest few checkpoints, the newest first: size and note of each."""
         return [
-            (int(size), bytes(note))
+            (size, note)
             for size, note in self._all(
                 "SELECT size, note FROM checkpoint WHERE log = ? "
                 "ORDER BY size DESC LIMIT ?",
                 (log, count),
+                _CHECKPOINT,
             )
         ]
 
@@ -273,11 +283,12 @@ class Journal:
     ) -> list[tuple[int, bytes]]:
         """Read the checkpoints of sizes above one and up to another, smallest first."""
         return [
-            (int(size), bytes(note))
+            (size, note)
             for size, note in self._all(
                 "SELECT size, note FROM checkpoint WHERE log = ? AND size > ? "
                 "AND size <= ? ORDER BY size",
                 (log, above, up_to),
+                _CHECKPOINT,
             )
         ]
 
@@ -295,14 +306,37 @@ class Journal:
         """
         fold_wal(self.database)
 
-    def _one(self, statement: str, values: tuple[object, ...]) -> sqlite3.Row | None:
-        rows = self._all(statement, values)
+    def _one(
+        self, statement: str, values: tuple[object, ...], types: tuple[type, ...]
+    ) -> tuple[Any, ...] | None:
+        rows = self._all(statement, values, types)
         return rows[0] if rows else None
 
-    def _all(self, statement: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
+    def _all(
+        self, statement: str, values: tuple[object, ...], types: tuple[type, ...]
+    ) -> list[tuple[Any, ...]]:
         try:
-            return self.database.execute(statement, values).fetchall()
+            rows = self.database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             if self.database.in_transaction:
                 raise
             raise storage_error("the journal", error) from error
+        return _typed(rows, types)
+
+
+def _typed(
+    rows: Iterable[tuple[Any, ...]], types: tuple[type, ...]
+) -> list[tuple[Any, ...]]:
+    """Check that rows hold what we wrote: SQLite itself stores anything anywhere.
+
+    Raises:
+        IntegrityError: a value is of another type.
+    """
+    checked = list(rows)
+    for row in checked:
+        if tuple(map(type, row)) != types:
+            raise IntegrityError(
+                "a row of the journal does not hold what was written: restore the "
+                "journal from the archive and run `phitrail verify`"
+            )
+    return checked
