@@ -169,3 +169,26 @@ def test_folding_moves_the_log_and_says_when_it_cannot(tmp_path: Path) -> None:
     assert folded.execute("SELECT n FROM t").fetchall() == [(1,)]
     folded.close()
     database.close()
+
+
+def test_writers_wait_once_when_the_log_outgrows_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writers that never pause must not fill the disk with what is folded already."""
+    monkeypatch.setattr("phitrail.durable.database.WAL_FRAMES_AT_MOST", 20)
+    database = open_failing(tmp_path / "db")
+    database.word = "PRAGMA wal_checkpoint(RESTART)"
+    for number in range(50):
+        with transaction(database):
+            database.execute("INSERT INTO t VALUES (?)", (number,))
+        if number == 5:
+            fold_wal(database)  # within the bound: nobody waits
+
+    with pytest.raises(StorageError):
+        fold_wal(database)
+    database.word = ""
+    fold_wal(database)
+    with transaction(database):
+        database.execute("INSERT INTO t VALUES (-1)")
+
+    assert database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1] < 20
