@@ -119,17 +119,29 @@ class Follower:
         return self._join(manifest)
 
     def replace_all(self, segments: Iterable[Segment]) -> Manifest:
-        """Make segments that were folded anew the ones that count (a rebuild)."""
-        manifest = Manifest(log=self.log, segments=tuple(segments))
+        """Make segments that are folded anew the ones that count (a rebuild).
+
+        The segments are made while they are taken, under a generation of their own, so
+        the old files stand until the new manifest does.
+        """
+        self._store.generation = self.next_generation()
+        manifest = Manifest(
+            log=self.log, generation=self._store.generation, segments=tuple(segments)
+        )
         self._store.commit(manifest)
         self._store.remove_strays(manifest)
         self._manifest = manifest
         return manifest
 
+    def next_generation(self) -> int:
+        """Give the generation of a rebuild: above every file that stands."""
+        return 1 + max(self._store.generations(), default=0)
+
     def _begin(self) -> Manifest:
         """Read the cursor once, and remove what a crash or the last joining left."""
         if self._manifest is None:
             self._manifest = self._store.load()
+            self._store.generation = self._manifest.generation
             self._store.check_present(self._manifest)
             self._store.remove_strays(self._manifest)
         elif self._superseded:
@@ -160,7 +172,9 @@ class Follower:
         return None
 
     def _commit(self, segments: tuple[Segment, ...]) -> Manifest:
-        manifest = Manifest(log=self.log, segments=segments)
+        manifest = Manifest(
+            log=self.log, generation=self._store.generation, segments=segments
+        )
         self._store.commit(manifest)
         self._manifest = manifest
         return manifest

@@ -106,7 +106,8 @@ def _write(
     level: int,
     records: str | None,
 ) -> Segment:
-    names = (f"events-{first}-{end}.parquet", f"records-{first}-{end}.parquet")
+    mark = f"{first}-{end}-g{store.generation}.parquet"
+    names = (f"events-{mark}", f"records-{mark}")
     touched = 0
     try:
         if records is not None:

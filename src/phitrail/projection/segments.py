@@ -1,8 +1,8 @@
 """The Parquet segments of a log and the manifest that says which of them count.
 
 1. A segment holds the rows of the entries [first, end): one file of events, and one of
-   records touched where there are any. Files are named by log, range and content's kind;
-   they are never changed.
+   records touched where there are any. Files are named by content, range and generation
+   (how often the tables were rebuilt); one that a manifest names is never changed.
 2. The manifest lists segments without gap or overlap from index 0, with each file's
    SHA-256. Where it ends is the follower's cursor. It is sealed, so that nobody without
    the log's key can make tables that count.
@@ -61,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     format: str = FORMAT
     log: Log
+    generation: int = 0
     segments: tuple[Segment, ...] = ()
 
     @property
@@ -83,6 +84,7 @@ class SegmentStore:
 
     def __init__(self, log: Log, files: DurableFiles, seal: ManifestSeal) -> None:
         self.log = log
+        self.generation = 0
         self.directory = files.root / TABLES / log.value
         self._files = files
         self._seal = seal
@@ -167,6 +169,11 @@ class SegmentStore:
             for place in self.directory.iterdir():
                 if place.name not in known:
                     self._files.remove(f"{self._prefix}/{place.name}")
+
+    def generations(self) -> set[int]:
+        """List the generations of the files that stand here, counted or not."""
+        places = self.directory.glob("*-g*.parquet")
+        return {int(place.stem.rpartition("-g")[2]) for place in places}
 
     def check_present(self, manifest: Manifest) -> None:
         """Check that every file is there with its size; reads none of them.

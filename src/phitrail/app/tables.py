@@ -1,0 +1,330 @@
+"""The tables of one trail: followed, opened, rebuilt and checked.
+
+1. One process at a time writes tables (`state/tables.lock`); the others read what stands
+   and fold the tail for themselves. No writer of the log waits for any of it.
+2. Opening closes what is due first, if the lock is free: a tail is small when it is asked.
+3. A rebuild folds ranges of the log in processes of their own, each with its own reader.
+4. Where policy says that tables need an encrypted volume, this is checked before anything
+   is written or opened (ADR 0005).
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from phitrail.app.config import read_policy, read_tenant
+from phitrail.app.wiring import JOURNAL, KEYS, Trail, wire_log_keys
+from phitrail.durable.files import DurableFiles
+from phitrail.durable.lock import FileLock
+from phitrail.errors import ConfigError, IntegrityError, StorageError
+from phitrail.events.codes import Log
+from phitrail.keys.local import LocalKeys
+from phitrail.projection.fold import Folder, connect
+from phitrail.projection.follower import Follower, Tail, build_segment, ranges
+from phitrail.projection.segments import (
+    TABLES,
+    Manifest,
+    ManifestSeal,
+    Segment,
+    SegmentStore,
+)
+from phitrail.projection.tables import LogState, Tables
+from phitrail.projection.volume import VolumeState, volume_state
+from phitrail.tlog.journal import Journal
+from phitrail.tlog.log_keys import LogKeys
+from phitrail.tlog.reader import LogReader
+
+TABLES_LOCK = "state/tables.lock"
+SPILL = f"{TABLES}/spill"
+CLOSE_BEFORE_QUERY_ROWS = 8_192
+FOLD_MEMORY_MB = 400
+REBUILD_MEMORY_MB = 300
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TableCheck:
+    """What a check of one log's tables found; nothing when they are sound."""
+
+    log: Log
+    size: int
+    segments: int
+    findings: tuple[str, ...]
+
+
+def open_store(directory: Path, log: Log, keys: LogKeys) -> SegmentStore:
+    """Open the segments of one log."""
+    context = f"phitrail/tables/v1|{keys.origin}".encode()
+    return SegmentStore(
+        log, DurableFiles(directory), ManifestSeal(keys.seal, keys.open, context)
+    )
+
+
+def check_volume(directory: Path, *, is_required: bool) -> VolumeState:
+    """Say what is known of the volume under the tables.
+
+    Raises:
+        ConfigError: policy requires an encrypted one and none can be seen.
+    """
+    state = volume_state(directory)
+    if is_required and state is not VolumeState.ENCRYPTED:
+        raise ConfigError(
+            f"policy.yaml says tables_need_encrypted_volume, and no encryption of the "
+            f"volume under {directory} can be seen; move the trail to a dm-crypt volume"
+        )
+    return state
+
+
+@contextmanager
+def writing_lock(directory: Path) -> Iterator[FileLock]:
+    """Open the lock of whoever writes tables; the block takes it."""
+    lock = FileLock(directory / TABLES_LOCK)
+    try:
+        yield lock
+    finally:
+        lock.close()
+
+
+def advance_tables(
+    trail: Trail, now: datetime, *, close_rows: int | None = None
+) -> bool:
+    """Close and join what is due; say whether the lock was ours.
+
+    Args:
+        trail: the open trail.
+        now: the present time.
+        close_rows: close tails of at least so many rows even if they are not due.
+
+    Raises:
+        ConfigError: the volume is not what policy requires.
+        IntegrityError: a log is shorter than its tables, or a segment was changed.
+        StorageError: a file cannot be written.
+    """
+    check_volume(trail.directory, is_required=trail.policy.tables_need_encrypted_volume)
+    with writing_lock(trail.directory) as lock:
+        if not lock.try_acquire():
+            return False
+        for log in Log:
+            _advance(trail, log, now, close_rows)
+    return True
+
+
+def _advance(trail: Trail, log: Log, now: datetime, close_rows: int | None) -> None:
+    store = open_store(trail.directory, log, trail.log_keys[log.value])
+    with closing(trail.reader(log)) as reader, _folder(log) as folder:
+        pending = reader.size() - store.load().size
+        is_due = close_rows is not None and pending >= close_rows
+        Follower(reader, folder, store).advance(now, close=is_due)
+
+
+@contextmanager
+def _folder(
+    log: Log, *, threads: int = 2, memory_mb: int = FOLD_MEMORY_MB
+) -> Iterator[Folder]:
+    connection = connect(threads=threads, memory_mb=memory_mb)
+    try:
+        yield Folder(log, connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
+    """Open the tables of all logs up to what is durable now.
+
+    Raises:
+        ConfigError: the volume is not what policy requires.
+        IntegrityError: tables or log are damaged; the message says what to run.
+        StorageError: a file cannot be read.
+    """
+    advance_tables(trail, now, close_rows=CLOSE_BEFORE_QUERY_ROWS)
+    states = [_state(trail, log) for log in Log]
+    tables = Tables.open(states, trail.directory / SPILL)
+    try:
+        yield tables
+    finally:
+        tables.close()
+
+
+def _state(trail: Trail, log: Log) -> LogState:
+    store = open_store(trail.directory, log, trail.log_keys[log.value])
+    manifest = _present(store)
+    with closing(trail.reader(log)) as reader, _folder(log) as folder:
+        size = max(reader.size(), manifest.size)
+        tail = Tail(reader, folder, manifest.size).read(size)
+    return log_state(store, manifest, tail)
+
+
+def log_state(store: SegmentStore, manifest: Manifest, tail: pa.Table) -> LogState:
+    """Put the files of a manifest and the rows after them together."""
+    return LogState(
+        store.log,
+        tuple(store.place(s.events.name) for s in manifest.segments),
+        tuple(store.place(s.records.name) for s in manifest.segments if s.records),
+        tail,
+        manifest.size + tail.num_rows,
+    )
+
+
+def _present(store: SegmentStore) -> Manifest:
+    """Load a manifest whose files are there; once more if they were just joined."""
+    manifest = store.load()
+    try:
+        store.check_present(manifest)
+    except IntegrityError:
+        manifest = store.load()
+        store.check_present(manifest)
+    return manifest
+
+
+# --- rebuilding ---
+
+
+def rebuild_tables(
+    directory: Path,
+    logs: Sequence[Log],
+    *,
+    processes: int,
+    progress: Progress | None = None,
+) -> dict[Log, Manifest]:
+    """Make the tables of logs anew from the logs alone.
+
+    Raises:
+        ConfigError: there is no trail, a key is missing, or the volume is not encrypted.
+        IntegrityError: the log itself is damaged; the old tables stand.
+        StorageError: another process writes tables, or a file cannot be written.
+    """
+    policy = read_policy(directory)
+    check_volume(directory, is_required=policy.tables_need_encrypted_volume)
+    with writing_lock(directory) as lock:
+        if not lock.try_acquire():
+            raise StorageError(
+                "another process writes tables at this moment; try again when it is done"
+            )
+        return {
+            log: _rebuild(directory, log, processes, progress or _say_nothing)
+            for log in logs
+        }
+
+
+def _say_nothing(_done: int, _total: int) -> None:
+    pass
+
+
+def _rebuild(directory: Path, log: Log, processes: int, progress: Progress) -> Manifest:
+    with _rebuilder(directory, log) as worker:
+        size = worker.reader.size()
+        follower = Follower(worker.reader, worker.folder, worker.store)
+        places = ranges(size)
+        if processes == 1 or len(places) == 1:
+            built = (worker.build(*place) for place in places)
+            return follower.replace_all(_counted(built, size, progress))
+        with ProcessPoolExecutor(
+            processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(directory, log, follower.next_generation()),
+        ) as pool:
+            encoded = pool.map(_build_range, places)
+            segments = (msgspec.json.decode(s, type=Segment) for s in encoded)
+            return follower.replace_all(_counted(segments, size, progress))
+
+
+def _counted(
+    segments: Iterator[Segment], size: int, progress: Progress
+) -> Iterator[Segment]:
+    for segment in segments:
+        progress(segment.end, size)
+        yield segment
+
+
+@dataclass(frozen=True, slots=True)
+class _Rebuilder:
+    """What one process needs to fold ranges of one log."""
+
+    reader: LogReader
+    folder: Folder
+    store: SegmentStore
+
+    def build(self, first: int, end: int) -> Segment:
+        return build_segment(self.reader, self.folder, self.store, first, end)
+
+
+@contextmanager
+def _rebuilder(directory: Path, log: Log) -> Iterator[_Rebuilder]:
+    keys = wire_log_keys(
+        read_tenant(directory).tenant, LocalKeys.load(directory / KEYS)
+    )[log.value]
+    journal = Journal.open(directory / JOURNAL, read_only=True)
+    reader = LogReader(log.value, journal, DurableFiles(directory), keys)
+    with (
+        closing(reader),
+        _folder(log, threads=1, memory_mb=REBUILD_MEMORY_MB) as folder,
+    ):
+        yield _Rebuilder(reader, folder, open_store(directory, log, keys))
+
+
+_WORKER: list[_Rebuilder] = []
+"""The rebuilder of this process, where it is a worker of a rebuild."""
+
+
+def _start_worker(directory: Path, log: Log, generation: int) -> None:
+    worker = _rebuilder(directory, log).__enter__()  # lives as long as the process
+    worker.store.generation = generation
+    _WORKER.append(worker)
+
+
+def _build_range(place: tuple[int, int]) -> bytes:
+    return msgspec.json.encode(_WORKER[0].build(*place))
+
+
+# --- checking ---
+
+
+def verify_tables(
+    directory: Path, logs: Sequence[Log] = tuple(Log)
+) -> tuple[TableCheck, ...]:
+    """Check every segment file against its SHA-256, and the manifest against its seal.
+
+    Raises:
+        ConfigError: there is no trail, or a key is missing.
+        StorageError: the journal cannot be read.
+    """
+    keys = wire_log_keys(
+        read_tenant(directory).tenant, LocalKeys.load(directory / KEYS)
+    )
+    journal = Journal.open(directory / JOURNAL, read_only=True)
+    try:
+        sizes = {log: journal.head(log.value).size for log in logs}
+    finally:
+        journal.close()
+    return tuple(
+        _check(open_store(directory, log, keys[log.value]), sizes[log]) for log in logs
+    )
+
+
+def _check(store: SegmentStore, log_size: int) -> TableCheck:
+    try:
+        manifest = store.load()
+    except IntegrityError as error:
+        return TableCheck(store.log, 0, 0, (str(error),))
+    findings = []
+    if manifest.size > log_size:
+        findings.append(
+            f"the {store.log} tables cover {manifest.size} entries, the log holds "
+            f"{log_size}: the log was cut or restored"
+        )
+    for segment in manifest.segments:
+        try:
+            store.check_segment(segment)
+        except IntegrityError as error:
+            findings.append(str(error))
+    return TableCheck(store.log, manifest.size, len(manifest.segments), tuple(findings))
