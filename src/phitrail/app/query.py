@@ -88,6 +88,8 @@ def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
         StorageError: it could not be answered or recorded; nothing is shown.
     """
     wanted = check_filter(question.filter)
+    if question.patient_id is not None or question.record_id is not None:
+        check_filter(msgspec.structs.replace(wanted, patient=NOBODY))
     with open_tables(trail, now) as tables:
         wanted = _exchange(trail, tables, question, wanted, by=by, now=now)
         answer = (

@@ -193,8 +193,10 @@ def _conditions(wanted: Filter) -> list[tuple[str, tuple[object, ...]]]:
     if wanted.resource_type and not (wanted.patient or wanted.record):
         conditions.append(
             (
-                (f"(e.resource_type = ? OR e.idx IN (SELECT idx FROM {wanted.log}_records "
-                "WHERE resource_type = ?))"),
+                (
+                    f"(e.resource_type = ? OR e.idx IN (SELECT idx FROM {wanted.log}_records "
+                    "WHERE resource_type = ?))"
+                ),
                 (wanted.resource_type,) * 2,
             )
         )

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+from duckdb import DuckDBPyConnection
 
 from phitrail.app.config import read_policy, read_tenant
+from phitrail.app.table_store import open_store
 from phitrail.app.wiring import JOURNAL, KEYS, Trail, wire_log_keys
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
@@ -28,17 +30,10 @@ from phitrail.events.codes import Log
 from phitrail.keys.local import LocalKeys
 from phitrail.projection.fold import Folder, connect
 from phitrail.projection.follower import Follower, Tail, build_segment, ranges
-from phitrail.projection.segments import (
-    TABLES,
-    Manifest,
-    ManifestSeal,
-    Segment,
-    SegmentStore,
-)
+from phitrail.projection.segments import TABLES, Manifest, Segment, SegmentStore
 from phitrail.projection.tables import LogState, Tables
 from phitrail.projection.volume import VolumeState, volume_state
 from phitrail.tlog.journal import Journal
-from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.reader import LogReader
 
 TABLES_LOCK = "state/tables.lock"
@@ -58,14 +53,6 @@ class TableCheck:
     size: int
     segments: int
     findings: tuple[str, ...]
-
-
-def open_store(directory: Path, log: Log, keys: LogKeys) -> SegmentStore:
-    """Open the segments of one log."""
-    context = f"phitrail/tables/v1|{keys.origin}".encode()
-    return SegmentStore(
-        log, DurableFiles(directory), ManifestSeal(keys.seal, keys.open, context)
-    )
 
 
 def check_volume(directory: Path, *, is_required: bool) -> VolumeState:
@@ -112,26 +99,34 @@ def advance_tables(
     with writing_lock(trail.directory) as lock:
         if not lock.try_acquire():
             return False
-        for log in Log:
-            _advance(trail, log, now, close_rows)
+        with folding() as connection:
+            for log in Log:
+                _advance(trail, log, connection, now, close_rows)
     return True
 
 
-def _advance(trail: Trail, log: Log, now: datetime, close_rows: int | None) -> None:
+def _advance(
+    trail: Trail,
+    log: Log,
+    connection: DuckDBPyConnection,
+    now: datetime,
+    close_rows: int | None,
+) -> None:
     store = open_store(trail.directory, log, trail.log_keys[log.value])
-    with closing(trail.reader(log)) as reader, _folder(log) as folder:
+    with closing(trail.reader(log)) as reader:
         pending = reader.size() - store.load().size
         is_due = close_rows is not None and pending >= close_rows
-        Follower(reader, folder, store).advance(now, close=is_due)
+        Follower(reader, Folder(log, connection), store).advance(now, close=is_due)
 
 
 @contextmanager
-def _folder(
-    log: Log, *, threads: int = 2, memory_mb: int = FOLD_MEMORY_MB
-) -> Iterator[Folder]:
+def folding(
+    *, threads: int = 2, memory_mb: int = FOLD_MEMORY_MB
+) -> Iterator[DuckDBPyConnection]:
+    """Open a DuckDB to fold with."""
     connection = connect(threads=threads, memory_mb=memory_mb)
     try:
-        yield Folder(log, connection)
+        yield connection
     finally:
         connection.close()
 
@@ -146,7 +141,8 @@ def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
         StorageError: a file cannot be read.
     """
     advance_tables(trail, now, close_rows=CLOSE_BEFORE_QUERY_ROWS)
-    states = [_state(trail, log) for log in Log]
+    with folding() as connection:
+        states = [_state(trail, log, connection) for log in Log]
     tables = Tables.open(states, trail.directory / SPILL)
     try:
         yield tables
@@ -154,12 +150,12 @@ def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
         tables.close()
 
 
-def _state(trail: Trail, log: Log) -> LogState:
+def _state(trail: Trail, log: Log, connection: DuckDBPyConnection) -> LogState:
     store = open_store(trail.directory, log, trail.log_keys[log.value])
     manifest = _present(store)
-    with closing(trail.reader(log)) as reader, _folder(log) as folder:
+    with closing(trail.reader(log)) as reader:
         size = max(reader.size(), manifest.size)
-        tail = Tail(reader, folder, manifest.size).read(size)
+        tail = Tail(reader, Folder(log, connection), manifest.size).read(size)
     return log_state(store, manifest, tail)
 
 
@@ -267,9 +263,10 @@ def _rebuilder(directory: Path, log: Log) -> Iterator[_Rebuilder]:
     reader = LogReader(log.value, journal, DurableFiles(directory), keys)
     with (
         closing(reader),
-        _folder(log, threads=1, memory_mb=REBUILD_MEMORY_MB) as folder,
+        folding(threads=1, memory_mb=REBUILD_MEMORY_MB) as connection,
     ):
-        yield _Rebuilder(reader, folder, open_store(directory, log, keys))
+        store = open_store(directory, log, keys)
+        yield _Rebuilder(reader, Folder(log, connection), store)
 
 
 _WORKER: list[_Rebuilder] = []
