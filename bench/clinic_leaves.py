@@ -16,6 +16,7 @@ from phitrail.events.ids import format_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 YEAR_S = 365 * 86_400
+BLOCK = 4_096
 PATIENTS = 200_000
 USERS = 5_000
 USE_CASES = (
@@ -47,10 +48,10 @@ def user(number: int) -> str:
 
 
 def leaves(first: int, last: int, of: int, seed: int = 1) -> Iterator[bytes]:
-    """Yield the leaves [first, last) of a log of `of` events; a block of 4096 is one seed."""
-    block = first // 4096
-    while block * 4096 < last:
-        low = block * 4096
+    """Yield the leaves [first, last) of a log of `of` events; a block is one seed."""
+    block = first // BLOCK
+    while block * BLOCK < last:
+        low = block * BLOCK
         made = _block(block, of, seed)
         yield from made[max(first - low, 0) : last - low]
         block += 1
@@ -59,9 +60,9 @@ def leaves(first: int, last: int, of: int, seed: int = 1) -> Iterator[bytes]:
 def _block(block: int, of: int, seed: int) -> list[bytes]:
     draw = random.Random(f"{seed}/{block}")
     made: list[bytes] = []
-    while len(made) < 4096:
-        made += _access(draw, block * 4096 + len(made), of)
-    return made[:4096]
+    while len(made) < BLOCK:
+        made += _access(draw, block * BLOCK + len(made), of)
+    return made[:BLOCK]
 
 
 def _uuid7(milliseconds: int, draw: random.Random) -> str:
@@ -110,10 +111,11 @@ def _access(draw: random.Random, at: int, of: int) -> list[bytes]:
         for _ in range(draw.choice((1, 1, 2, 3)))
     )
     query_hash = f'"query_hash":"hmac-sha256:1:{_token(draw, 43)}",'
+    query = f'"query_chars":{draw.randrange(20, 200)},{query_hash}'
     answer = f'"response_hash":"hmac-sha256:1:{_token(draw, 43)}",'
     lines = [
         (head % "retrieve") + middle("phi_read") + nonce()
-        + tail % (f'"query_chars":{draw.randrange(20, 200)},{query_hash}', f'"records":[{records}],', ""),
+        + tail % (query, f'"records":[{records}],', ""),
         (head % "infer") + model_part + middle("ai_inference_with_phi") + nonce()
         + tail % (query_hash, "", '"resource_type":"ai_prompt",'),
         (head[:-len('"action":"%s",')]) + model_part + middle("access_closed")
@@ -122,25 +124,25 @@ def _access(draw: random.Random, at: int, of: int) -> list[bytes]:
         + f'"outcome":"{draw.choice(OUTCOMES)}","output_tokens":{draw.randrange(10, 500)},'
         + tail % ("", f'"released_chars":{draw.randrange(10, 2000)},', answer),
     ]  # fmt: skip
-    return [line.encode() for line in lines] + _extra(draw, milliseconds, time, who, person)
+    return [line.encode() for line in lines] + _extra(
+        draw, milliseconds, time, who, person
+    )
 
 
 def _extra(
     draw: random.Random, milliseconds: int, time: str, who: str, person: str
 ) -> list[bytes]:
-    kind = draw.randrange(24)
-    if kind == 0:
-        what = '"event_type":"ai_phi_output_detected","guard_decision":"redact",'
-    elif kind == 1:
-        what = '"event_type":"phi_access_denied",'
-    elif kind == 2:
-        what = '"event_type":"audit_log_read",'
-    else:
+    kind = draw.choice(("flagged", "denied", "read", *("",) * 21))
+    if not kind:
         return []
-    denied = '"outcome":"denied",' if kind == 1 else ""
-    named = (
-        f'"records":[["{person}","{_token(draw, 43)}","Observation"]],' if kind < 2 else ""
-    )
+    what = {
+        "flagged": '"event_type":"ai_phi_output_detected","guard_decision":"redact",',
+        "denied": '"event_type":"phi_access_denied",',
+        "read": '"event_type":"audit_log_read",',
+    }[kind]
+    denied = '"outcome":"denied",' if kind == "denied" else ""
+    named = f'"records":[["{person}","{_token(draw, 43)}","Observation"]],'
+    named = "" if kind == "read" else named
     return [
         (
             f'{{"event_id":"{_uuid7(milliseconds, draw)}",{what}'

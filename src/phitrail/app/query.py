@@ -95,7 +95,7 @@ def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
         answer = (
             _ask_sql(tables, wanted, wanted.sql)
             if wanted.sql is not None
-            else _ask_filter(tables, wanted, is_all=question.is_all_columns)
+            else answer_filter(tables, wanted, is_all=question.is_all_columns)
         )
     record_read(
         trail,
@@ -115,7 +115,13 @@ def _ask_sql(tables: Tables, wanted: Filter, sql: str) -> Answer:
     return Answer(wanted.log, rows, tables.as_of, None)
 
 
-def _ask_filter(tables: Tables, wanted: Filter, *, is_all: bool) -> Answer:
+def answer_filter(tables: Tables, wanted: Filter, *, is_all: bool = False) -> Answer:
+    """Answer a filter whose identifiers are surrogates; records nothing.
+
+    Raises:
+        InputError: it took too long.
+        StorageError: a file cannot be read.
+    """
     select = select_found(wanted)
     places = tables.ask(select.sql, select.values)
     indexes = [int(i) for i in places.column(0).to_pylist()]

@@ -11,7 +11,7 @@
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,13 @@ from phitrail.errors import ConfigError, IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.keys.local import LocalKeys
 from phitrail.projection.fold import Folder, connect
-from phitrail.projection.follower import Follower, Tail, build_segment, ranges
+from phitrail.projection.follower import (
+    REBUILT_ROWS,
+    Follower,
+    Tail,
+    build_segment,
+    ranges,
+)
 from phitrail.projection.segments import TABLES, Manifest, Segment, SegmentStore
 from phitrail.projection.tables import LogState, Tables
 from phitrail.projection.volume import VolumeState, volume_state
@@ -43,16 +49,6 @@ FOLD_MEMORY_MB = 400
 REBUILD_MEMORY_MB = 300
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TableCheck:
-    """What a check of one log's tables found; nothing when they are sound."""
-
-    log: Log
-    size: int
-    segments: int
-    findings: tuple[str, ...]
 
 
 def check_volume(directory: Path, *, is_required: bool) -> VolumeState:
@@ -190,6 +186,7 @@ def rebuild_tables(
     *,
     processes: int,
     progress: Progress | None = None,
+    rows: int = REBUILT_ROWS,
 ) -> dict[Log, Manifest]:
     """Make the tables of logs anew from the logs alone.
 
@@ -206,7 +203,7 @@ def rebuild_tables(
                 "another process writes tables at this moment; try again when it is done"
             )
         return {
-            log: _rebuild(directory, log, processes, progress or _say_nothing)
+            log: _rebuild(directory, log, processes, progress or _say_nothing, rows)
             for log in logs
         }
 
@@ -215,11 +212,13 @@ def _say_nothing(_done: int, _total: int) -> None:
     pass
 
 
-def _rebuild(directory: Path, log: Log, processes: int, progress: Progress) -> Manifest:
+def _rebuild(
+    directory: Path, log: Log, processes: int, progress: Progress, rows: int
+) -> Manifest:
     with _rebuilder(directory, log) as worker:
         size = worker.reader.size()
         follower = Follower(worker.reader, worker.folder, worker.store)
-        places = ranges(size)
+        places = ranges(size, rows)
         if processes == 1 or len(places) == 1:
             built = (worker.build(*place) for place in places)
             return follower.replace_all(_counted(built, size, progress))
@@ -269,59 +268,16 @@ def _rebuilder(directory: Path, log: Log) -> Iterator[_Rebuilder]:
         yield _Rebuilder(reader, Folder(log, connection), store)
 
 
+_UNTIL_EXIT = ExitStack()
 _WORKER: list[_Rebuilder] = []
 """The rebuilder of this process, where it is a worker of a rebuild."""
 
 
 def _start_worker(directory: Path, log: Log, generation: int) -> None:
-    worker = _rebuilder(directory, log).__enter__()  # lives as long as the process
+    worker = _UNTIL_EXIT.enter_context(_rebuilder(directory, log))
     worker.store.generation = generation
     _WORKER.append(worker)
 
 
 def _build_range(place: tuple[int, int]) -> bytes:
     return msgspec.json.encode(_WORKER[0].build(*place))
-
-
-# --- checking ---
-
-
-def verify_tables(
-    directory: Path, logs: Sequence[Log] = tuple(Log)
-) -> tuple[TableCheck, ...]:
-    """Check every segment file against its SHA-256, and the manifest against its seal.
-
-    Raises:
-        ConfigError: there is no trail, or a key is missing.
-        StorageError: the journal cannot be read.
-    """
-    keys = wire_log_keys(
-        read_tenant(directory).tenant, LocalKeys.load(directory / KEYS)
-    )
-    journal = Journal.open(directory / JOURNAL, read_only=True)
-    try:
-        sizes = {log: journal.head(log.value).size for log in logs}
-    finally:
-        journal.close()
-    return tuple(
-        _check(open_store(directory, log, keys[log.value]), sizes[log]) for log in logs
-    )
-
-
-def _check(store: SegmentStore, log_size: int) -> TableCheck:
-    try:
-        manifest = store.load()
-    except IntegrityError as error:
-        return TableCheck(store.log, 0, 0, (str(error),))
-    findings = []
-    if manifest.size > log_size:
-        findings.append(
-            f"the {store.log} tables cover {manifest.size} entries, the log holds "
-            f"{log_size}: the log was cut or restored"
-        )
-    for segment in manifest.segments:
-        try:
-            store.check_segment(segment)
-        except IntegrityError as error:
-            findings.append(str(error))
-    return TableCheck(store.log, manifest.size, len(manifest.segments), tuple(findings))

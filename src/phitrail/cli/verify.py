@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from phitrail.app.tables import TableCheck, verify_tables
+from phitrail.app.table_checks import TableCheck, verify_tables
 from phitrail.app.verification import Verdict, Verification, verify_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory

@@ -114,7 +114,7 @@ def _write(
             connection.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {records}")
             touched = _count(connection, "touched")
         if touched:
-            _place_rows(connection)
+            _find_clusters(connection)
             _copy(connection, _CLUSTERED, store.temporary(names[0]))
             _copy(connection, _CLUSTERED_RECORDS, store.temporary(names[1]))
         else:
@@ -126,8 +126,8 @@ def _write(
             "check its disk, its permissions and the memory of this machine"
         ) from None
     finally:
-        connection.execute("DROP TABLE IF EXISTS touched")
-        connection.execute("DROP TABLE IF EXISTS placed")
+        for table in ("touched", "of_access", "of_event"):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
     kept = store.keep(
         names if touched else names[:1],
         (end - first, touched) if touched else (end - first,),
@@ -141,25 +141,31 @@ def _write(
     )
 
 
+_PLACE: Final = f"coalesce(a.patient, e.patient, '') AS {CLUSTER}"
+_PLACED_BY: Final = (
+    "LEFT JOIN of_access a ON a.access_id = r.access_id "
+    f"LEFT JOIN of_event e ON e.{INDEX} = r.{INDEX}"
+)
 _CLUSTERED: Final = (
-    f"SELECT placed.{CLUSTER}, bare_rows.* FROM bare_rows "
-    f"JOIN placed USING ({INDEX}) ORDER BY placed.{CLUSTER}, access_id, {INDEX}"
+    f"SELECT {_PLACE}, r.* FROM bare_rows r {_PLACED_BY} "
+    f"ORDER BY {CLUSTER}, r.access_id, r.{INDEX}"
 )
 _CLUSTERED_RECORDS: Final = (
-    f"SELECT touched.*, placed.{CLUSTER} FROM touched JOIN placed USING ({INDEX}) "
-    f"ORDER BY patient, {INDEX}, record"
+    f"SELECT r.*, {_PLACE} FROM touched r {_PLACED_BY} "
+    f"ORDER BY r.patient, r.{INDEX}, r.record"
 )
 
 
-def _place_rows(connection: duckdb.DuckDBPyConnection) -> None:
+def _find_clusters(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE placed AS SELECT r.{INDEX}, "
-        f"coalesce(a.patient, e.patient, '') AS {CLUSTER} FROM bare_rows r LEFT JOIN "
-        "(SELECT access_id, min(patient) AS patient FROM touched "
-        "WHERE patient <> '' AND access_id IS NOT NULL GROUP BY access_id) a "
-        f"ON a.access_id = r.access_id LEFT JOIN (SELECT {INDEX}, min(patient) AS patient "
-        "FROM touched WHERE patient <> '' AND access_id IS NULL "
-        f"GROUP BY {INDEX}) e ON e.{INDEX} = r.{INDEX}"
+        "CREATE OR REPLACE TEMP TABLE of_access AS SELECT access_id, "
+        "min(patient) AS patient FROM touched WHERE patient <> '' "
+        "AND access_id IS NOT NULL GROUP BY access_id"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE of_event AS SELECT {INDEX}, "
+        "min(patient) AS patient FROM touched WHERE patient <> '' "
+        f"AND access_id IS NULL GROUP BY {INDEX}"
     )
 
 
