@@ -1,27 +1,20 @@
 """`phitrail log query` and `phitrail log rebuild`: ask the tables, make them anew.
 
-An answer goes to stdout as a table, JSON lines, CSV or Parquet; what it covers (`as_of`)
-and where the next page begins go to stderr, or with `--json` into the one object.
+DuckDB and PyArrow are loaded when one of them runs, not by every other command.
 """
 
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import typer
 
 from phitrail.app import clock
-from phitrail.app.query import Answer, Question, ask, write_proofs
 from phitrail.app.query_filter import DEFAULT_ROWS, Filter
 from phitrail.app.reading import system_user
 from phitrail.app.running import run_trail
-from phitrail.app.tables import rebuild_tables
+from phitrail.cli.answer_format import AnswerFormat
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
@@ -38,15 +31,6 @@ from phitrail.events.ids import format_time
 from phitrail.events.protected import Protected
 
 STANDARD_INPUT = "-"
-
-
-class AnswerFormat(StrEnum):
-    """In which form rows are written."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
-    PARQUET = "parquet"
 
 
 def _option(name: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - typer's own
@@ -154,6 +138,9 @@ def query(
     The question is itself recorded in the audit log, before anything is shown. Rows name
     patients by surrogates; looking an identifier up is recorded and limited by policy.
     """
+    from phitrail.app.query import Question, ask, write_proofs
+    from phitrail.cli.answers import print_answer
+
     output = Output(as_json)
     question = Question(
         Filter(
@@ -190,7 +177,7 @@ def query(
     with run_trail(trail) as running:
         answer = ask(running.parts, question, by=by or system_user(), now=clock.now())
         proven = None if prove is None else write_proofs(running, answer, prove)
-    _print_answer(output, answer, form, out, proven)
+    print_answer(output, answer, form, out, proven)
     return ExitCode.OK
 
 
@@ -208,6 +195,8 @@ def rebuild(
     as_json: AsJson = False,
 ) -> int:
     """Throw the tables away and make them anew from the log alone."""
+    from phitrail.app.tables import rebuild_tables
+
     output = Output(as_json)
     logs = tuple(dict.fromkeys(log)) if log else tuple(Log)
     with output.progress("entries") as progress:
@@ -246,91 +235,3 @@ def _moment(field: str, given: str | None) -> str | None:
             field, "a day or a time in UTC, as 2026-11-21 or 2026-11-21T08:30:00Z"
         ) from None
     return format_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _print_answer(
-    output: Output,
-    answer: Answer,
-    form: AnswerFormat,
-    out: Path | None,
-    proven: int | None,
-) -> None:
-    if output.as_json and out is None:
-        facts: dict[str, object] = {
-            "log": answer.log,
-            "as_of": answer.as_of,
-            "next_after": answer.next_after,
-            "rows": [_plain(row) for row in answer.rows.to_pylist()],
-        }
-        output.data(facts if proven is None else facts | {"proven": proven})
-        return
-    if out is not None:
-        with out.open("xb") as file:
-            _write(answer.rows, form, file)
-    elif form is AnswerFormat.TABLE:
-        _print_table(output, answer.rows)
-    else:
-        _write(answer.rows, form, sys.stdout.buffer)
-    sizes = ", ".join(f"{log} {size}" for log, size in answer.as_of.items())
-    output.say(f"{answer.rows.num_rows} rows as of {sizes}")
-    if proven is not None:
-        output.say(f"{proven} entries are proven")
-    if answer.next_after is not None:
-        output.say(f"more: --after {answer.next_after}")
-
-
-def _print_table(output: Output, rows: pa.Table) -> None:
-    names = [n for n in rows.column_names if rows[n].null_count < rows.num_rows]
-    names = names or rows.column_names
-    output.table(
-        [
-            f"{n}#" if pa.types.is_integer(rows.schema.field(n).type) else n
-            for n in names
-        ],
-        [
-            ["" if row[n] is None else _text(row[n]) for n in names]
-            for row in rows.to_pylist()
-        ],
-    )
-
-
-def _text(value: object) -> str:
-    plain = _plain_value(value)
-    return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
-
-
-def _write(rows: pa.Table, form: AnswerFormat, file: Any) -> None:  # noqa: ANN401
-    if form is AnswerFormat.PARQUET:
-        pyarrow.parquet.write_table(_written(rows), file)
-    elif form is AnswerFormat.CSV:
-        pyarrow.csv.write_csv(_written(rows), file)
-    else:
-        for row in rows.to_pylist():
-            file.write(msgspec.json.encode(_plain(row)) + b"\n")
-        file.flush()
-
-
-def _written(rows: pa.Table) -> pa.Table:
-    """Write what CSV and other readers do not know (UUIDs, lists) as text."""
-    for place, field in enumerate(rows.schema):
-        is_plain = not pa.types.is_nested(field.type) and not isinstance(
-            field.type, pa.BaseExtensionType
-        )
-        if not is_plain:
-            texts = [
-                None if v is None else _text(v) for v in rows[field.name].to_pylist()
-            ]
-            rows = rows.set_column(place, field.name, pa.array(texts, pa.string()))
-    return rows
-
-
-def _plain(row: dict[str, object]) -> dict[str, object]:
-    return {
-        name: _plain_value(value) for name, value in row.items() if value is not None
-    }
-
-
-def _plain_value(value: object) -> object:
-    if isinstance(value, datetime):
-        return format_time(value if value.tzinfo else value.replace(tzinfo=UTC))
-    return msgspec.to_builtins(value)
