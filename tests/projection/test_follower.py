@@ -23,7 +23,12 @@ from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, PhitrailError
 from phitrail.events.codes import Log
 from phitrail.projection import follower as follower_module
-from phitrail.projection.follower import Follower, build_segment, ranges
+from phitrail.projection.follower import (
+    Follower,
+    build_segment,
+    ranges,
+    replace_all,
+)
 from phitrail.projection.segments import SegmentStore
 
 LEAVES = make_leaves(Log.AUDIT, 400)
@@ -176,12 +181,12 @@ def test_the_tail_is_closed_after_an_hour(tmp_path: Path) -> None:
 def test_rebuilding_makes_the_same_tables_from_the_log_alone(tmp_path: Path) -> None:
     """If tables hold anything that the log does not, deleting them would lose it."""
     entries = ListedEntries(LEAVES, 100)
-    follower = follow(tmp_path, entries)
-    follower.advance(START)
+    follow(tmp_path, entries).advance(START)
     store = make_store(tmp_path)
 
-    follower.replace_all(
-        build_segment(entries, FOLDER, store, *place) for place in ranges(100, 30)
+    replace_all(
+        store,
+        (build_segment(entries, FOLDER, store, *place) for place in ranges(100, 30)),
     )
 
     assert [s.first for s in store.load().segments] == [0, 30, 60, 90]

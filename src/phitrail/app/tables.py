@@ -30,23 +30,28 @@ from phitrail.events.codes import Log
 from phitrail.keys.local import LocalKeys
 from phitrail.projection.fold import Folder, connect
 from phitrail.projection.follower import (
+    JOINED_ROWS,
     REBUILT_ROWS,
     Follower,
     Tail,
     build_segment,
+    next_generation,
     ranges,
+    replace_all,
 )
 from phitrail.projection.segments import TABLES, Manifest, Segment, SegmentStore
 from phitrail.projection.tables import LogState, Tables
 from phitrail.projection.volume import VolumeState, volume_state
 from phitrail.tlog.journal import Journal
+from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.reader import LogReader
 
 TABLES_LOCK = "state/tables.lock"
 SPILL = f"{TABLES}/spill"
 CLOSE_BEFORE_QUERY_ROWS = 8_192
+JOIN_BEFORE_QUERY_ROWS = 131_072
 FOLD_MEMORY_MB = 400
-REBUILD_MEMORY_MB = 300
+REBUILD_MEMORY_MB = 200
 
 Progress = Callable[[int, int], None]
 
@@ -77,7 +82,11 @@ def writing_lock(directory: Path) -> Iterator[FileLock]:
 
 
 def advance_tables(
-    trail: Trail, now: datetime, *, close_rows: int | None = None
+    trail: Trail,
+    now: datetime,
+    *,
+    close_rows: int | None = None,
+    joined_rows: int = JOINED_ROWS,
 ) -> bool:
     """Close and join what is due; say whether the lock was ours.
 
@@ -85,6 +94,7 @@ def advance_tables(
         trail: the open trail.
         now: the present time.
         close_rows: close tails of at least so many rows even if they are not due.
+        joined_rows: join segments up to so many rows; a million take some ten seconds.
 
     Raises:
         ConfigError: the volume is not what policy requires.
@@ -95,9 +105,9 @@ def advance_tables(
     with writing_lock(trail.directory) as lock:
         if not lock.try_acquire():
             return False
-        with folding() as connection:
+        with folding(trail.directory) as connection:
             for log in Log:
-                _advance(trail, log, connection, now, close_rows)
+                _advance(trail, log, connection, now, close_rows, joined_rows)
     return True
 
 
@@ -107,20 +117,23 @@ def _advance(
     connection: DuckDBPyConnection,
     now: datetime,
     close_rows: int | None,
+    joined_rows: int,
 ) -> None:
     store = open_store(trail.directory, log, trail.log_keys[log.value])
     with closing(trail.reader(log)) as reader:
         pending = reader.size() - store.load().size
         is_due = close_rows is not None and pending >= close_rows
-        Follower(reader, Folder(log, connection), store).advance(now, close=is_due)
+        folder = Folder(log, connection)
+        follower = Follower(reader, folder, store, joined_rows=joined_rows)
+        follower.advance(now, close=is_due)
 
 
 @contextmanager
 def folding(
-    *, threads: int = 2, memory_mb: int = FOLD_MEMORY_MB
+    directory: Path, *, threads: int = 2, memory_mb: int = FOLD_MEMORY_MB
 ) -> Iterator[DuckDBPyConnection]:
-    """Open a DuckDB to fold with."""
-    connection = connect(threads=threads, memory_mb=memory_mb)
+    """Open a DuckDB to fold with; what does not fit spills beside the tables."""
+    connection = connect(threads=threads, memory_mb=memory_mb, spill=directory / SPILL)
     try:
         yield connection
     finally:
@@ -136,8 +149,13 @@ def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
         IntegrityError: tables or log are damaged; the message says what to run.
         StorageError: a file cannot be read.
     """
-    advance_tables(trail, now, close_rows=CLOSE_BEFORE_QUERY_ROWS)
-    with folding() as connection:
+    advance_tables(
+        trail,
+        now,
+        close_rows=CLOSE_BEFORE_QUERY_ROWS,
+        joined_rows=JOIN_BEFORE_QUERY_ROWS,
+    )
+    with folding(trail.directory) as connection:
         states = [_state(trail, log, connection) for log in Log]
     tables = Tables.open(states, trail.directory / SPILL)
     try:
@@ -215,22 +233,29 @@ def _say_nothing(_done: int, _total: int) -> None:
 def _rebuild(
     directory: Path, log: Log, processes: int, progress: Progress, rows: int
 ) -> Manifest:
-    with _rebuilder(directory, log) as worker:
-        size = worker.reader.size()
-        follower = Follower(worker.reader, worker.folder, worker.store)
-        places = ranges(size, rows)
-        if processes == 1 or len(places) == 1:
+    keys = _keys_of(directory, log)
+    store = open_store(directory, log, keys)
+    with closing(Journal.open(directory / JOURNAL, read_only=True)) as journal:
+        size = journal.head(log.value).size
+    places = ranges(size, rows)
+    if processes == 1 or len(places) == 1:
+        with _rebuilder(directory, log) as worker:
             built = (worker.build(*place) for place in places)
-            return follower.replace_all(_counted(built, size, progress))
-        with ProcessPoolExecutor(
-            processes,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(directory, log, follower.next_generation()),
-        ) as pool:
-            encoded = pool.map(_build_range, places)
-            segments = (msgspec.json.decode(s, type=Segment) for s in encoded)
-            return follower.replace_all(_counted(segments, size, progress))
+            return replace_all(worker.store, _counted(built, size, progress))
+    with ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(directory, log, next_generation(store)),
+    ) as pool:
+        encoded = pool.map(_build_range, places)
+        segments = (msgspec.json.decode(s, type=Segment) for s in encoded)
+        return replace_all(store, _counted(segments, size, progress))
+
+
+def _keys_of(directory: Path, log: Log) -> LogKeys:
+    tenant = read_tenant(directory).tenant
+    return wire_log_keys(tenant, LocalKeys.load(directory / KEYS))[log.value]
 
 
 def _counted(
@@ -255,14 +280,12 @@ class _Rebuilder:
 
 @contextmanager
 def _rebuilder(directory: Path, log: Log) -> Iterator[_Rebuilder]:
-    keys = wire_log_keys(
-        read_tenant(directory).tenant, LocalKeys.load(directory / KEYS)
-    )[log.value]
+    keys = _keys_of(directory, log)
     journal = Journal.open(directory / JOURNAL, read_only=True)
     reader = LogReader(log.value, journal, DurableFiles(directory), keys)
     with (
         closing(reader),
-        folding(threads=1, memory_mb=REBUILD_MEMORY_MB) as connection,
+        folding(directory, threads=1, memory_mb=REBUILD_MEMORY_MB) as connection,
     ):
         store = open_store(directory, log, keys)
         yield _Rebuilder(reader, Folder(log, connection), store)

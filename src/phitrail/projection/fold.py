@@ -10,6 +10,7 @@ DuckDB quotes values in its errors; they are never shown or chained.
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -30,9 +31,17 @@ _NESTED: Final = {
 }
 
 
-def connect(*, threads: int, memory_mb: int) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB that lives in memory and fetches nothing from anywhere."""
-    return duckdb.connect(
+def connect(
+    *, threads: int, memory_mb: int, spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB that lives in memory and fetches nothing from anywhere.
+
+    Args:
+        threads: how many it may use.
+        memory_mb: how much memory it may use.
+        spill: where it may put what does not fit; nowhere when absent.
+    """
+    connection = duckdb.connect(
         ":memory:",
         config={
             "threads": threads,
@@ -42,8 +51,11 @@ def connect(*, threads: int, memory_mb: int) -> duckdb.DuckDBPyConnection:
             "python_enable_replacements": "false",
             "preserve_insertion_order": "true",
             "arrow_lossless_conversion": "true",
+            "temp_directory": "" if spill is None else str(spill),
         },
     )
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 class Folder:

@@ -30,10 +30,10 @@ from phitrail.projection.segments import Manifest, Segment, SegmentStore
 
 CLOSE_ROWS: Final = 65_536
 CLOSE_AFTER: Final = timedelta(hours=1)
-REBUILT_ROWS: Final = 262_144
+REBUILT_ROWS: Final = 131_072
 JOINED_ROWS: Final = 1_048_576
 JOIN_COUNT: Final = 16
-READ_ENTRIES: Final = 65_536
+READ_ENTRIES: Final = 16_384
 
 
 class Entries(Protocol):
@@ -94,6 +94,8 @@ class Follower:
     def advance(self, now: datetime, *, close: bool = False) -> Manifest:
         """Close and join what is due; with `close` the tail is closed in any case.
 
+        Joining is what takes long; `joined_rows` says how far this follower goes.
+
         Raises:
             IntegrityError: the log is shorter than its tables, or a segment was changed.
             StorageError: nothing was kept of this step.
@@ -117,25 +119,6 @@ class Follower:
         else:
             self._open_since = self._open_since or now
         return self._join(manifest)
-
-    def replace_all(self, segments: Iterable[Segment]) -> Manifest:
-        """Make segments that are folded anew the ones that count (a rebuild).
-
-        The segments are made while they are taken, under a generation of their own, so
-        the old files stand until the new manifest does.
-        """
-        self._store.generation = self.next_generation()
-        manifest = Manifest(
-            log=self.log, generation=self._store.generation, segments=tuple(segments)
-        )
-        self._store.commit(manifest)
-        self._store.remove_strays(manifest)
-        self._manifest = manifest
-        return manifest
-
-    def next_generation(self) -> int:
-        """Give the generation of a rebuild: above every file that stands."""
-        return 1 + max(self._store.generations(), default=0)
 
     def _begin(self) -> Manifest:
         """Read the cursor once, and remove what a crash or the last joining left."""
@@ -192,6 +175,26 @@ def build_segment(
     """
     folded = pa.concat_tables(read_range(entries, folder, first, end))
     return write_segment(store, folder.connection, first, folded)
+
+
+def replace_all(store: SegmentStore, segments: Iterable[Segment]) -> Manifest:
+    """Make segments that are folded anew the ones that count (a rebuild).
+
+    The segments are made while they are taken, under a generation of their own, so the old
+    files stand until the new manifest does. No follower of these tables may be at work.
+    """
+    store.generation = next_generation(store)
+    manifest = Manifest(
+        log=store.log, generation=store.generation, segments=tuple(segments)
+    )
+    store.commit(manifest)
+    store.remove_strays(manifest)
+    return manifest
+
+
+def next_generation(store: SegmentStore) -> int:
+    """Give the generation of a rebuild: above that of every file that stands."""
+    return 1 + max(store.generations(), default=0)
 
 
 def ranges(size: int, rows: int = REBUILT_ROWS) -> list[tuple[int, int]]:

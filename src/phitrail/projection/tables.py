@@ -68,9 +68,8 @@ class Tables:
         Raises:
             StorageError: a segment file cannot be read.
         """
-        connection = connect(threads=threads, memory_mb=memory_mb)
+        connection = connect(threads=threads, memory_mb=memory_mb, spill=spill)
         try:
-            connection.execute(f"SET temp_directory = {quoted(str(spill))}")
             connection.execute("SET parquet_metadata_cache = true")
             for state in states:
                 _define(connection, state)
