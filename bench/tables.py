@@ -32,7 +32,7 @@ from phitrail.durable.files import DurableFiles
 from phitrail.events.codes import Log
 from phitrail.events.ids import format_time
 from phitrail.projection.fold import Folder, connect
-from phitrail.projection.follower import build_segment, read_range
+from phitrail.projection.follower import REBUILT_ROWS, build_segment, read_range
 from phitrail.projection.segments import ManifestSeal, SegmentStore
 from phitrail.projection.tables import Tables
 
@@ -120,13 +120,14 @@ def measure_fold() -> tuple[float, float]:
             def entries(self, start: int, end: int) -> "Sequence[bytes]":
                 return made[start:end]
 
-        folder = Folder(Log.AUDIT, connect(threads=2, memory_mb=400))
+        spill = Path(place) / "spill"
+        folder = Folder(Log.AUDIT, connect(threads=2, memory_mb=400, spill=spill))
         tail_s = timed(lambda: read_range(Made(), folder, 0, 65_536)) / 1000  # type: ignore[arg-type]
         whole_s = (
             timed(
                 lambda: [
-                    build_segment(Made(), folder, store, at, at + 262_144)  # type: ignore[arg-type]
-                    for at in range(0, FOLDED, 262_144)
+                    build_segment(Made(), folder, store, at, at + REBUILT_ROWS)  # type: ignore[arg-type]
+                    for at in range(0, FOLDED, REBUILT_ROWS)
                 ]
             )
             / 1000
@@ -227,6 +228,7 @@ def measure(size: int, runs: int, plain_runs: int, root: Path) -> list[str]:
             times, rows, open_ms = ask_tables(trail, runs)
     finally:
         trail.close()
+    print({what: spread.show() for what, spread in times.items()}, open_ms, flush=True)
     on_disk = sum(
         f.stat().st_size for f in (directory / "state/tables").rglob("*.parquet")
     )

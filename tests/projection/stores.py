@@ -1,6 +1,7 @@
 """Tables of a list of leaves, and what a plain scan of the same leaves says."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +23,12 @@ from phitrail.projection.tables import LogState, Tables
 def make_folder(log: Log = Log.AUDIT) -> Folder:
     """Make a folder with a connection of its own."""
     return Folder(log, connect(threads=1, memory_mb=256))
+
+
+@cache
+def shared_folder(log: Log) -> Folder:
+    """Give one folder for all tests that only read with it."""
+    return make_folder(log)
 
 
 def make_store(
@@ -49,10 +56,10 @@ def open_tables(
 ) -> Tables:
     """Open what stands on disk, and the tail after it; the other logs are empty."""
     manifest = manifest or store.load()
-    tail = Tail(entries, make_folder(store.log), manifest.size).read(entries.size())
+    tail = Tail(entries, shared_folder(store.log), manifest.size).read(entries.size())
     states = [store_state(store, manifest, tail)]
     states += [
-        LogState(log, (), (), make_folder(log).empty(), 0)
+        LogState(log, (), (), shared_folder(log).empty(), 0)
         for log in Log
         if log is not store.log
     ]

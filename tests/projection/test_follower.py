@@ -99,7 +99,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(
-    max_examples=12,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -129,10 +129,11 @@ def test_tables_equal_a_scan_after_appends_and_kills(
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_kill_at_each_step_of_closing_and_joining_is_repaired(
-    tmp_path: Path, after: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
     """Every single step of a joining round, dying before it and after it."""
-    entries = ListedEntries(LEAVES, 100)
+    monkeypatch.setattr(follower_module, "JOIN_COUNT", 2)
+    entries = ListedEntries(LEAVES, 50)
     for step in range(1, 100):
         directory = tmp_path / f"{step}"
         directory.mkdir()
@@ -141,7 +142,7 @@ def test_a_kill_at_each_step_of_closing_and_joining_is_repaired(
             follow(directory, entries, files).advance(START)
         except Killed:
             manifest = follow(directory, entries).advance(START)
-            assert [(s.first, s.end) for s in manifest.segments] == [(0, 80), (80, 100)]
+            assert [(s.first, s.end) for s in manifest.segments] == [(0, 40)]
             names = {f.name for s in manifest.segments for f in s.files} | {"manifest"}
             follow(directory, entries).advance(START)
             place = make_store(directory).directory
