@@ -38,6 +38,7 @@ bench: $(TEST)/ready  ## medians and ratios in one run: make bench PART=log
 docs: $(TEST)/ready  ## write the generated parts of docs/ anew
 	$(TEST)/bin/python -m scripts.make_records_doc
 	$(TEST)/bin/python -m scripts.make_cli_doc
+	$(TEST)/bin/python -m scripts.make_tables_doc
 
 lock: $(TEST)/ready  ## recompile requirements/*.txt (hashes, no index address)
 	sh scripts/lock.sh

@@ -25,6 +25,8 @@ COMMANDS = (
     "log tail",
     "log prove",
     "log export",
+    "log query",
+    "log rebuild",
 )
 
 

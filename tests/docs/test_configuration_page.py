@@ -36,7 +36,12 @@ def test_every_key_of_policy_yaml_is_on_the_page_with_its_default() -> None:
 
     assert [f.name for f in fields] == first_cells(PAGE, "## policy.yaml")[1:]
     for field in fields:
-        assert by_key[field.name].endswith(f"| {field.default:,} |")
+        default = (
+            str(field.default).lower()
+            if isinstance(field.default, bool)
+            else f"{field.default:,}"
+        )
+        assert by_key[field.name].endswith(f"| {default} |")
 
 
 def test_every_list_of_the_vocabulary_is_on_the_page_with_its_fields() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from phitrail.errors import ConfigError, InputError, StorageError
+from phitrail.events.protected import Protected
 from phitrail.identity import map as module
+from phitrail.identity.lookup import find_surrogate
 from phitrail.identity.map import CONTEXT, IdentityMap, create_identity_map
 from phitrail.identity.surrogate import check_opening, parse_surrogate
 from phitrail.keys.local import LocalKeys
@@ -81,6 +83,18 @@ def test_systems_tenants_and_identifiers_are_kept_apart(place: Path) -> None:
         opened.close()
 
     assert len(surrogates) == 6
+
+
+def test_finding_gives_the_surrogate_and_makes_none(
+    place: Path, identity: IdentityMap
+) -> None:
+    """A question about a stranger must not enter him into the map."""
+    (known,) = identity.resolve([("mrn", "4711")])
+
+    assert identity.find(("mrn", "4711")) == known
+    assert find_surrogate(identity, "mrn", Protected("4711")) == known
+    assert find_surrogate(identity, "mrn", Protected("4712")) is None
+    assert len(rows(place)) == 1
 
 
 def test_spellings_of_one_identifier_meet(identity: IdentityMap) -> None:

@@ -56,6 +56,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     publish_interval_s: Seconds = 1.0
     unclosed_access_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_080)] = 60
+    identity_lookups_per_hour: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 60
+    tables_need_encrypted_volume: bool = False
     retention_days_audit: Days = 2_192
     retention_days_security: Days = 2_192
     retention_days_quality: Days = 2_192

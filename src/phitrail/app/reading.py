@@ -80,6 +80,7 @@ def record_read(
     result_count: int,
     now: datetime,
     object_id: str | None = None,
+    object_digest: str | None = None,
     action: Action = Action.READ,
 ) -> Position:
     """Record that somebody reads a log; return where that stands in the audit log.
@@ -101,6 +102,7 @@ def record_read(
         reason_code=reason_code,
         result_count=result_count,
         object_id=object_id,
+        object_digest=object_digest,
         service_component=COMPONENT,
         assurance=Assurance.ENFORCED,
     )

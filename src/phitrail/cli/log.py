@@ -1,4 +1,4 @@
-"""`phitrail log`: import, show, tail, prove, export.
+"""`phitrail log`: import, show, tail, prove, export; query and rebuild (`cli.query`).
 
 Showing, proving and exporting write one `audit_log_read` into the audit log first.
 """
@@ -25,6 +25,7 @@ from phitrail.app.reading import (
     tail_entries,
 )
 from phitrail.app.running import run_trail
+from phitrail.cli import query
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
@@ -66,6 +67,9 @@ def log(context: typer.Context) -> None:
     Reading a log is itself recorded in the audit log, before anything is shown.
     """
     require_verb(context)
+
+
+query.add_to(app)
 
 
 @app.command(

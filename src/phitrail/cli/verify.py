@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from phitrail.app.table_checks import TableCheck, verify_tables
 from phitrail.app.verification import Verdict, Verification, verify_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory
@@ -43,6 +44,12 @@ def verify(
         bool,
         typer.Option("--deep", help="Check each entry and the identity map as well."),
     ] = False,
+    tables: Annotated[
+        bool,
+        typer.Option(
+            "--tables", help="Check the tables' files as well; needs the keys."
+        ),
+    ] = False,
     processes: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="How many share the work."),
@@ -66,10 +73,15 @@ def verify(
             processes=processes,
             progress=progress,
         )
+    checks = verify_tables(trail) if tables else ()
     if as_json:
-        output.data(verification_object(found))
+        more = {"tables": checks} if tables else {}
+        output.data(verification_object(found) | more)
     else:
         print_verification(output, found)
+        print_table_checks(output, checks)
+    if any(check.findings for check in checks):
+        return ExitCode.CHECK_FAILED
     return _CODE_OF_VERDICT[found.verdict]
 
 
@@ -109,6 +121,15 @@ def print_verification(output: Output, found: Verification) -> None:
     for finding in found.findings:
         output.line(f"found: {finding}")
     output.line(sentence(found))
+
+
+def print_table_checks(output: Output, checks: Sequence[TableCheck]) -> None:
+    """Print what a check of the tables found."""
+    for check in checks:
+        for finding in check.findings:
+            output.line(f"tables: {finding}")
+    if checks and not any(check.findings for check in checks):
+        output.line("The tables' files are those that were made from the logs.")
 
 
 def verdict_of(log: LogVerdict) -> Verdict:

@@ -121,6 +121,17 @@ class IdentityMap:
         found = await self._queue.submit_async(tuple(subjects))
         return self._remember(subjects, found)
 
+    def find(self, subject: SubjectKey) -> str | None:
+        """Return the surrogate of a subject that has one; never make one.
+
+        Raises:
+            InputError: the identifier is empty, too long or has control characters.
+            StorageError: the map cannot be read.
+        """
+        _check((subject,))
+        found = self._find({subject: self._blind(subject)})
+        return written_surrogate(found[subject]) if found else None
+
     def _remember(
         self, keys: Sequence[SubjectKey], surrogates: tuple[str, ...]
     ) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """A directory of logs on this host, opened for writing.
 
-Opening starts the writer threads and a pipeline that publishes while it holds the lease.
+Opening starts the writer threads, a pipeline that publishes while it holds the lease, and
+a keeper that brings the tables up to the log.
 """
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.wiring import Trail, open_trail
 from phitrail.capture.text_hash import TextHasher
@@ -25,6 +27,8 @@ class Directory:
         self._rater = Mac(self.parts.keys, names.RATER)
         self._pipeline = Pipeline(self.parts)
         self._pipeline.start()
+        self._keeper = TableKeeper(self.parts)
+        self._keeper.start()
         self._is_closed = False
 
     def record_many(
@@ -87,6 +91,7 @@ class Directory:
         if self._is_closed:
             return
         self._is_closed = True
+        self._keeper.close()
         self.parts.stop_writing()
         self._pipeline.close()
         self.parts.close()

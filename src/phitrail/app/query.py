@@ -1,0 +1,266 @@
+"""Asking a trail: find, record the read, then show; with proofs if they are wanted.
+
+1. An identifier becomes a surrogate only for somebody who stays within the number of
+   look-ups that policy gives an hour; each look-up is recorded, found or not.
+2. What is asked is answered from the tables, up to the sizes that `as_of` says.
+3. One `audit_log_read` is recorded: who, which log, the digest of the filter, how many
+   entries. If that cannot be recorded, nothing is shown.
+4. Proofs are made from the log, not from the tables: each is verified here as an outsider
+   would, and comes with the entry that it proves.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+
+from phitrail.app.query_filter import (
+    Filter,
+    Found,
+    check_filter,
+    select_clusters,
+    select_found,
+    select_rows,
+    shown_columns,
+)
+from phitrail.app.reading import COMPONENT, record_read
+from phitrail.app.running import RunningTrail
+from phitrail.app.tables import open_tables
+from phitrail.app.wiring import Trail
+from phitrail.errors import InputError, IntegrityError, RefusedError, StorageError
+from phitrail.events.audit import AuditEvent, CallerEvent
+from phitrail.events.codes import (
+    Action,
+    ActorType,
+    Assurance,
+    AttributionBasis,
+    EventType,
+    Log,
+    Outcome,
+)
+from phitrail.events.ids import format_time, new_uuid7
+from phitrail.events.protected import Protected
+from phitrail.identity.lookup import find_surrogate
+from phitrail.projection.rows import INDEX
+from phitrail.projection.tables import Tables
+from phitrail.tlog.checkpoint import open_checkpoint
+from phitrail.tlog.hashing import hash_leaf
+from phitrail.tlog.proof import verify_inclusion
+from phitrail.tlog.proof_file import parse_proof, print_proof
+
+LOOKUPS_WITHIN: Final = timedelta(hours=1)
+NOBODY: Final = "A" * 43
+"""A surrogate that stands for nobody: the answer for an identifier that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows, what they cover, and where the next page begins."""
+
+    log: Log
+    rows: pa.Table
+    as_of: Mapping[str, int]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A filter, and identifiers that are still to be exchanged for surrogates."""
+
+    filter: Filter
+    patient_id: Protected[str] | None = None
+    record_id: Protected[str] | None = None
+    is_all_columns: bool = False
+
+
+def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
+    """Answer a question and record that it was asked.
+
+    Raises:
+        InputError: the filter or the SQL does not fit; the message names the field.
+        RefusedError: too many look-ups of identifiers within the hour.
+        IntegrityError: tables or log are damaged; the message says what to run.
+        StorageError: it could not be answered or recorded; nothing is shown.
+    """
+    wanted = check_filter(question.filter)
+    if question.patient_id is not None or question.record_id is not None:
+        check_filter(msgspec.structs.replace(wanted, patient=NOBODY))
+    with open_tables(trail, now) as tables:
+        wanted = _exchange(trail, tables, question, wanted, by=by, now=now)
+        answer = (
+            _ask_sql(tables, wanted, wanted.sql)
+            if wanted.sql is not None
+            else answer_filter(tables, wanted, is_all=question.is_all_columns)
+        )
+    record_read(
+        trail,
+        wanted.log,
+        by=by,
+        reason_code="log_query",
+        result_count=answer.rows.num_rows,
+        object_digest=wanted.digest(),
+        action=Action.QUERY,
+        now=now,
+    )
+    return answer
+
+
+def _ask_sql(tables: Tables, wanted: Filter, sql: str) -> Answer:
+    rows = tables.ask(sql)
+    return Answer(wanted.log, rows, tables.as_of, None)
+
+
+def answer_filter(tables: Tables, wanted: Filter, *, is_all: bool = False) -> Answer:
+    """Answer a filter whose identifiers are surrogates; records nothing.
+
+    Raises:
+        InputError: it took too long.
+        StorageError: a file cannot be read.
+    """
+    select = select_found(wanted)
+    places = tables.ask(select.sql, select.values)
+    indexes = [int(i) for i in places.column(0).to_pylist()]
+    has_more = len(indexes) > wanted.limit
+    places = places.slice(0, wanted.limit)
+    found = _found(places)
+    if wanted.with_accesses and found.accesses:
+        more = select_clusters(found)
+        clusters = tables.ask(more.sql, more.values).column(0).to_pylist()
+        found = _with_clusters(found, (*found.clusters, *map(str, clusters)))
+    columns = shown_columns(wanted.log, is_all=is_all)
+    rows_select = select_rows(wanted, found, columns)
+    rows = tables.ask(rows_select.sql, rows_select.values)
+    return Answer(
+        wanted.log, rows, tables.as_of, found.indexes[-1] if has_more else None
+    )
+
+
+def _found(places: pa.Table) -> Found:
+    def texts(column: int) -> tuple[str, ...]:
+        values = places.column(column).to_pylist()
+        return tuple(dict.fromkeys(str(v) for v in values if v is not None))
+
+    indexes = dict.fromkeys(int(i) for i in places.column(0).to_pylist())
+    return Found(tuple(indexes), texts(1), texts(2))
+
+
+def _with_clusters(found: Found, clusters: tuple[str, ...]) -> Found:
+    """Return what was found with more clusters."""
+    return Found(found.indexes, tuple(dict.fromkeys(clusters)), found.accesses)
+
+
+# --- identifiers ---
+
+
+def _exchange(
+    trail: Trail,
+    tables: Tables,
+    question: Question,
+    wanted: Filter,
+    *,
+    by: str,
+    now: datetime,
+) -> Filter:
+    systems = trail.tenant.identity
+    for field, system, identifier in (
+        ("patient", systems.patient, question.patient_id),
+        ("record", systems.record, question.record_id),
+    ):
+        if identifier is not None:
+            _check_rate(trail, tables, by=by, now=now)
+            surrogate = find_surrogate(trail.identity, system, identifier)
+            _record_lookup(trail, by=by, now=now, count=int(surrogate is not None))
+            wanted = msgspec.structs.replace(wanted, **{field: surrogate or NOBODY})
+    return wanted
+
+
+def _check_rate(trail: Trail, tables: Tables, *, by: str, now: datetime) -> None:
+    limit = trail.policy.identity_lookups_per_hour
+    counted = tables.ask(
+        "SELECT count(*) AS n FROM audit WHERE event_type = 'identity_looked_up' "
+        "AND user_id = ? AND timestamp_utc > ?::TIMESTAMP",
+        [by, format_time(now - LOOKUPS_WITHIN)],
+    ).to_pylist()[0]["n"]
+    if counted >= limit:
+        raise RefusedError(
+            f"{limit} look-ups of identifiers an hour are what policy gives one person; "
+            "ask by surrogate, or later, or raise identity_lookups_per_hour"
+        )
+
+
+def _record_lookup(trail: Trail, *, by: str, now: datetime, count: int) -> None:
+    event: CallerEvent = AuditEvent(
+        event_type=EventType.IDENTITY_LOOKED_UP,
+        event_id=new_uuid7(now),
+        timestamp_utc=format_time(now),
+        user_id=by,
+        actor_type=ActorType.HUMAN,
+        attribution_basis=AttributionBasis.STATIC,
+        action=Action.QUERY,
+        outcome=Outcome.SUCCESS,
+        reason_code="log_query",
+        result_count=count,
+        service_component=COMPONENT,
+        assurance=Assurance.ENFORCED,
+    )
+    trail.recorder.record(event, now)
+
+
+# --- proofs ---
+
+
+def write_proofs(trail: RunningTrail, answer: Answer, directory: Path) -> int:
+    """Write `<log>-<index>.tlog-proof` and `.leaf` for each entry of an answer.
+
+    Returns:
+        How many entries were proven.
+
+    Raises:
+        InputError: the directory exists, or the rows have no index.
+        IntegrityError: an entry or its proof does not verify.
+        StorageError: nobody publishes, or a file cannot be written.
+    """
+    if INDEX not in answer.rows.column_names:
+        raise InputError.for_field(
+            "--prove", f"the answer must have the column {INDEX}"
+        )
+    indexes = sorted({int(i) for i in answer.rows[INDEX].to_pylist()})
+    try:
+        directory.mkdir(mode=0o700)
+        for name, data in _proofs(trail, answer.log, indexes).items():
+            (directory / name).write_bytes(data)
+    except FileExistsError:
+        raise InputError.for_field("--prove", "must not exist yet") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {directory}: {error.strerror}") from error
+    return len(indexes)
+
+
+def _proofs(trail: RunningTrail, log: Log, indexes: Sequence[int]) -> dict[str, bytes]:
+    vkey = trail.parts.log_keys[log.value].checkpoint.vkey
+    files: dict[str, bytes] = {"vkey": f"{vkey}\n".encode()}
+    with closing(trail.parts.reader(log)) as reader:
+        if indexes:
+            trail.publish_up_to(reader, indexes[-1] + 1)
+        for index in indexes:
+            leaf, proven = reader.entry(index), reader.prove(index)
+            data = print_proof(index, proven.proof, proven.note)
+            parsed = parse_proof(data)
+            checkpoint = open_checkpoint(parsed.checkpoint_note, [vkey])
+            if proven.leaf_hash != hash_leaf(leaf):
+                raise IntegrityError(f"{log} entry {index} is not what its tile says")
+            verify_inclusion(
+                leaf=proven.leaf_hash,
+                index=parsed.index,
+                size=checkpoint.size,
+                proof=parsed.proof,
+                root=checkpoint.root,
+            )
+            files[f"{log}-{index}.tlog-proof"] = data
+            files[f"{log}-{index}.leaf"] = leaf
+    return files

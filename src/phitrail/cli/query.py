@@ -1,0 +1,237 @@
+"""`phitrail log query` and `phitrail log rebuild`: ask the tables, make them anew.
+
+DuckDB and PyArrow are loaded when one of them runs, not by every other command.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from phitrail.app import clock
+from phitrail.app.query_filter import DEFAULT_ROWS, Filter
+from phitrail.app.reading import system_user
+from phitrail.app.running import run_trail
+from phitrail.cli.answer_format import AnswerFormat
+from phitrail.cli.exit_codes import ExitCode
+from phitrail.cli.options import (
+    DEFAULT_TRAIL,
+    AsJson,
+    OneLog,
+    Reader,
+    TrailDirectory,
+    examples,
+)
+from phitrail.cli.output import Output
+from phitrail.errors import InputError
+from phitrail.events.codes import Action, EventType, Log, Outcome
+from phitrail.events.ids import format_time
+from phitrail.events.protected import Protected
+
+STANDARD_INPUT = "-"
+
+
+def _option(name: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - typer's own
+    return typer.Option(name, metavar=metavar, help=text)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command(
+        epilog=examples(
+            "phitrail log query --user dr-0012 --since 2026-11-01",
+            "phitrail log query --patient-id - --timeline --prove proofs < mrn.txt",
+            "phitrail log query --event-type phi_access_denied --format csv",
+            "phitrail log query --sql 'SELECT use_case, count(*) FROM accesses GROUP BY 1'",
+        )
+    )(query)
+    app.command(
+        epilog=examples("phitrail log rebuild", "phitrail log rebuild --log audit")
+    )(rebuild)
+
+
+def query(
+    user: Annotated[str | None, _option("--user", "USER", "Who acted.")] = None,
+    patient: Annotated[
+        str | None, _option("--patient", "SURROGATE", "Which patient, by surrogate.")
+    ] = None,
+    patient_id: Annotated[
+        str | None,
+        _option("--patient-id", "ID|-", "Which patient, by identifier; - reads stdin."),
+    ] = None,
+    record: Annotated[
+        str | None, _option("--record", "SURROGATE", "Which record, by surrogate.")
+    ] = None,
+    record_id: Annotated[
+        str | None,
+        _option("--record-id", "ID|-", "Which record, by identifier; - reads stdin."),
+    ] = None,
+    resource_type: Annotated[
+        str | None, _option("--resource-type", "TYPE", "Which FHIR resource type.")
+    ] = None,
+    event_type: Annotated[
+        EventType | None, _option("--event-type", "TYPE", "What happened.")
+    ] = None,
+    action: Annotated[
+        Action | None, _option("--action", "ACTION", "What was done.")
+    ] = None,
+    outcome: Annotated[
+        Outcome | None, _option("--outcome", "OUTCOME", "How it ended.")
+    ] = None,
+    use_case: Annotated[str | None, _option("--use-case", "TERM", "For what.")] = None,
+    model: Annotated[str | None, _option("--model", "MODEL", "Which model.")] = None,
+    department: Annotated[
+        str | None, _option("--department", "TERM", "Which department.")
+    ] = None,
+    session: Annotated[str | None, _option("--session", "ID", "Which session.")] = None,
+    request: Annotated[str | None, _option("--request", "ID", "Which request.")] = None,
+    access: Annotated[str | None, _option("--access", "UUID", "Which access.")] = None,
+    source: Annotated[str | None, _option("--source", "ID", "Which source.")] = None,
+    since: Annotated[
+        str | None, _option("--since", "TIME", "From this time or day (UTC) on.")
+    ] = None,
+    until: Annotated[
+        str | None, _option("--until", "TIME", "Before this time or day (UTC).")
+    ] = None,
+    timeline: Annotated[
+        bool,
+        typer.Option(
+            "--timeline",
+            help="Add every entry of the accesses found; in order of time.",
+        ),
+    ] = False,
+    sql: Annotated[
+        str | None,
+        _option("--sql", "SELECT", "One SELECT over the views of docs/tables.md."),
+    ] = None,
+    after: Annotated[
+        int | None, _option("--after", "INDEX", "Go on after this entry (paging).")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("-n", metavar="N", min=1, help="How many entries at most.")
+    ] = DEFAULT_ROWS,
+    all_columns: Annotated[
+        bool, typer.Option("--all-columns", help="Show every column of the log.")
+    ] = False,
+    form: Annotated[
+        AnswerFormat, typer.Option("--format", help="In which form.")
+    ] = AnswerFormat.TABLE,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where to.  [default: stdout]"),
+    ] = None,
+    prove: Annotated[
+        Path | None,
+        typer.Option(
+            "--prove", metavar="DIR", help="Write a proof of each entry into DIR."
+        ),
+    ] = None,
+    log: OneLog = Log.AUDIT,
+    trail: TrailDirectory = DEFAULT_TRAIL,
+    by: Reader = None,
+    as_json: AsJson = False,
+) -> int:
+    """Ask a log anything; what is given must all hold.
+
+    The question is itself recorded in the audit log, before anything is shown. Rows name
+    patients by surrogates; looking an identifier up is recorded and limited by policy.
+    """
+    from phitrail.app.query import Question, ask, write_proofs
+    from phitrail.cli.answers import print_answer
+
+    output = Output(as_json)
+    question = Question(
+        Filter(
+            log=log,
+            user=user,
+            patient=patient,
+            record=record,
+            resource_type=resource_type,
+            event_type=event_type,
+            action=action,
+            outcome=outcome,
+            use_case=use_case,
+            model=model,
+            department=department,
+            session=session,
+            request=request,
+            access=access,
+            source=source,
+            since=_moment("--since", since),
+            until=_moment("--until", until),
+            with_accesses=timeline,
+            sql=sql,
+            after=-1 if after is None else after,
+            limit=limit,
+        ),
+        _identifier(patient_id),
+        _identifier(record_id),
+        all_columns,
+    )
+    if out is not None and out.exists():
+        raise InputError.for_field("--out", "must not exist yet")
+    if form is AnswerFormat.PARQUET and out is None:
+        raise InputError.for_field("--out", "is needed for parquet")
+    with run_trail(trail) as running:
+        answer = ask(running.parts, question, by=by or system_user(), now=clock.now())
+        proven = None if prove is None else write_proofs(running, answer, prove)
+    print_answer(output, answer, form, out, proven)
+    return ExitCode.OK
+
+
+def rebuild(
+    log: Annotated[
+        list[Log] | None,
+        typer.Option(
+            "--log", metavar="LOG", help="Rebuild this log only; may be repeated."
+        ),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many share the work.")
+    ] = 2,
+    trail: TrailDirectory = DEFAULT_TRAIL,
+    as_json: AsJson = False,
+) -> int:
+    """Throw the tables away and make them anew from the log alone."""
+    from phitrail.app.tables import rebuild_tables
+
+    output = Output(as_json)
+    logs = tuple(dict.fromkeys(log)) if log else tuple(Log)
+    with output.progress("entries") as progress:
+        made = rebuild_tables(trail, logs, processes=processes, progress=progress)
+    if as_json:
+        output.data(
+            {
+                "logs": [
+                    {"log": name, "entries": m.size, "segments": len(m.segments)}
+                    for name, m in made.items()
+                ]
+            }
+        )
+    else:
+        output.table(
+            ("log", "entries#", "segments#"),
+            [(name, m.size, len(m.segments)) for name, m in made.items()],
+        )
+    return ExitCode.OK
+
+
+def _identifier(given: str | None) -> Protected[str] | None:
+    if given == STANDARD_INPUT:
+        return Protected(sys.stdin.readline().rstrip("\r\n"))
+    return None if given is None else Protected(given)
+
+
+def _moment(field: str, given: str | None) -> str | None:
+    """Write a day or a time in the one written form."""
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise InputError.for_field(
+            field, "a day or a time in UTC, as 2026-11-21 or 2026-11-21T08:30:00Z"
+        ) from None
+    return format_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
