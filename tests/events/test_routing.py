@@ -77,3 +77,14 @@ def test_every_type_has_a_rule_in_words() -> None:
     """A refusal without a rule leaves the caller guessing."""
     assert rule_of(bytes) == "a value of its type"
     assert rule_of(tuple[str, bool]) == "[a string, true or false]"
+
+
+@pytest.mark.parametrize(
+    "records", [(("A" * 43, "A" * 43),), (["A" * 43] * 3,), ("A",)]
+)
+def test_records_in_a_leaf_are_triples(records: Any) -> None:
+    """A pair in a leaf would shift a record into the place of a patient for ever."""
+    event: Any = AuditEvent(event_type=EventType.PHI_READ, records=records)
+
+    with pytest.raises(InputError, match=r"^records: "):
+        encode_leaf(event)

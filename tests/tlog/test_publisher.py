@@ -282,3 +282,20 @@ def test_a_lost_public_checkpoint_comes_back(
 
     assert made == {}
     assert place.read_bytes() == note
+
+
+def test_unfinished_tiles_above_the_leaves_go_as_well(
+    appender: Appender, publisher: Publisher, tmp_path: Path
+) -> None:
+    """Every level has its partial tiles; none may stay for ever."""
+    seen = []
+    for start, end in ((0, 65_500), (65_500, 65_600), (65_600, 65_601)):
+        appender.append(entries(start, end))
+        publisher.publish()
+        seen.append(sorted(path for path in public(tmp_path) if "tile/1/000" in path))
+
+    assert seen == [
+        ["tile/1/000.p/255"],
+        ["tile/1/000", "tile/1/000.p/255"],
+        ["tile/1/000"],
+    ]
