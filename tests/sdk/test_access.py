@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
-from phitrail.errors import InputError, PhitrailError, StorageError
+from phitrail.errors import (
+    InputError,
+    OutcomeUnknownError,
+    PhitrailError,
+    StorageError,
+)
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import EventType, Log, Outcome
 from phitrail.sdk import AsyncTrail, Trail, aconnect, connect
 from phitrail.sdk.access import Access, AsyncAccess
+from phitrail.sdk.backend import Backend
 
 CANARY = "Canary: the biopsy was malignant"
 RECORDS = [("mrn-1", "note-1", "DocumentReference")]
@@ -109,6 +115,96 @@ def test_a_refused_release_shows_nothing_and_closes_as_not_released(
         access.release(CANARY + "\ud800")
 
     assert closings(trail) == [(Outcome.FAILED, 0)]
+
+
+@pytest.mark.parametrize("text", [None, 7, b"bytes", ["list"]])
+def test_what_is_no_text_is_not_released(trail: Trail, text: Any) -> None:
+    """A function that forgot its `return` must not count as an answer."""
+    with pytest.raises(InputError, match="must be text"), trail.access() as access:
+        access.release(text)
+
+    assert closings(trail) == [(Outcome.FAILED, 0)]
+
+
+def test_a_refused_inference_does_not_spoil_the_closing(trail: Trail) -> None:
+    """A model that the tenant does not list must not leave an access open for ever."""
+    with trail.access(user_id="dr-1") as access:
+        with pytest.raises(InputError, match=r"^ai_model_id: "):
+            access.infer(model_id="unlisted", model_version="1")
+        access.infer(model_id="extractive-demo", model_version="1")
+        with pytest.raises(InputError, match=r"^ai_model_id: "):
+            access.infer(model_id="unlisted", model_version="1")
+        access.release("answer")
+
+    assert closings(trail) == [(Outcome.RELEASED, 6)]
+
+
+def test_a_refused_retrieval_is_not_counted(trail: Trail) -> None:
+    """Records that were never opened make no inference one with PHI."""
+    with trail.access(user_id="dr-1") as access:
+        with pytest.raises(InputError, match=r"^phi_fields_accessed: "):
+            access.retrieved(RECORDS, phi_fields_accessed=("unlisted",))
+        access.infer(model_id="extractive-demo", model_version="1")
+        access.release("answer")
+
+    reader = trail._backend.parts.reader(Log.AUDIT)  # type: ignore[attr-defined]  # a directory's parts
+    kinds = [leaf.event_type for leaf in map(decode_leaf, reader.entries(1, 3))]  # type: ignore[union-attr]  # audit events
+    assert kinds == [EventType.AI_INFERENCE, EventType.ACCESS_CLOSED]
+
+
+class _Flaky:
+    """A place for logs whose disk is full until it is told otherwise."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.error: StorageError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def record_many(self, *given: Any) -> Any:
+        """Record, or fail."""
+        if self.error is not None:
+            raise self.error
+        return self._backend.record_many(*given)
+
+
+def test_a_release_that_failed_can_be_tried_again(trail: Trail) -> None:
+    """A full disk that was freed: nothing was kept, so the answer may go out now."""
+    trail._backend = flaky = _Flaky(trail._backend)
+    with trail.access(user_id="dr-1") as access:
+        access.retrieved(RECORDS)
+        flaky.error = StorageError("full")
+        with pytest.raises(StorageError):
+            access.release("answer")
+        flaky.error = None
+        access.release("answer")
+
+    assert closings(trail) == [(Outcome.RELEASED, 6)]
+
+
+def test_a_release_of_unknown_outcome_is_not_tried_again(trail: Trail) -> None:
+    """Two closings of one access would contradict each other."""
+    trail._backend = flaky = _Flaky(trail._backend)
+    with trail.access(user_id="dr-1") as access:
+        access.retrieved(RECORDS)
+        flaky.error = OutcomeUnknownError("half way")
+        with pytest.raises(OutcomeUnknownError):
+            access.release("answer")
+        flaky.error = None
+        with pytest.raises(InputError, match="is closed"):
+            access.release("answer")
+
+    assert closings(trail) == []
+
+
+def test_a_piece_that_is_no_text_fails_the_stream(trail: Trail) -> None:
+    """An error after the last piece would leave the access open."""
+    pieces: Any = ["one", 5]
+    with pytest.raises(InputError, match=r"^deltas: "):
+        list(trail.access(user_id="dr-1").stream(pieces))
+
+    assert [outcome for outcome, _ in closings(trail)] == [Outcome.FAILED]
 
 
 # --- leaving ---

@@ -191,6 +191,26 @@ def test_refused_feedback_leaves_no_word_behind(
     assert CANARY not in repr(caught.value)
 
 
+def test_record_ids_are_a_list(trail: Trail) -> None:
+    """A single id given as text would be recorded letter by letter."""
+    with pytest.raises(InputError, match=r"^record_ids: "):
+        trail.log_phi_access(**{**WHO, "record_ids": "note-17"})
+
+
+@pytest.mark.parametrize("given", [{"event_type": "phi_read"}, "phi_read", None])
+def test_what_is_no_record_is_refused(trail: Trail, given: Any) -> None:
+    """A slip of the caller gets a sentence, not an error of ours."""
+    with pytest.raises(InputError, match="must be a record"):
+        trail.record(given)
+
+
+def test_a_list_where_a_term_belongs_is_refused_by_name(trail: Trail) -> None:
+    """Lists have no place in a set of terms."""
+    role: Any = ["nurse"]
+    with pytest.raises(InputError, match=r"^user_role: "):
+        trail.record(replace(phi_read(1), user_role=role))
+
+
 def test_publishing_that_cannot_write_says_so(trail_dir: Path) -> None:
     """`publish` that returns must mean that it was published."""
     write_config(trail_dir, read_tenant(trail_dir), Policy(publish_interval_s=3600.0))

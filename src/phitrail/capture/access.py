@@ -88,7 +88,7 @@ class AccessLife:
     assurance: Assurance = Assurance.ENFORCED
     is_closed: bool = False
     _record_count: int = 0
-    _model: dict[str, Any] = field(default_factory=dict)
+    _models: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -146,8 +146,18 @@ class AccessLife:
         fields = {"action": Action.INFER, "resource_type": "ai_prompt", **more}
         hashes = self._hashes("query", query)
         opening = self._opening(kind, now, {**fields, **model, **hashes})
-        self._model = model
+        self._models.append(model)
         return opening
+
+    def withdraw(self, opening: CallerEvent) -> None:
+        """Take back an opening that could not be recorded: nothing came of it."""
+        self._record_count -= len(opening.records)
+        if opening.event_type is not EventType.PHI_READ:
+            self._models.pop()
+
+    def reopen(self) -> None:
+        """Take back a closing that could not be recorded."""
+        self.is_closed = False
 
     def close(
         self,
@@ -181,9 +191,14 @@ class AccessLife:
             latency_us=latency_us,
             **{**self.who, **self._model, **hashes},
         )
-        if not self._model:
+        if not self._models:
             return (closing,)
         return closing, self._quality(outcome, now, latency_us, call)
+
+    @property
+    def _model(self) -> dict[str, Any]:
+        """The model that was asked last."""
+        return self._models[-1] if self._models else {}
 
     def _quality(
         self, outcome: Outcome, now: datetime, latency_us: int | None, call: ModelCall

@@ -27,6 +27,7 @@ from phitrail.capture.nonces import Nonces
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import (
+    CALLER_KINDS,
     CallerRecord,
     LeafRecord,
     encode_leaf,
@@ -165,11 +166,15 @@ class Recorder:
     def _draft(
         self, record: CallerRecord, now: datetime, unmet: list[SubjectKey]
     ) -> _Draft:
+        if type(record) not in CALLER_KINDS:
+            raise InputError.for_field(
+                "(record)", "must be a record of phitrail.events"
+            )
         for field in SET_BY_THE_LOG:
             if getattr(record, field, None) is not None:
                 raise InputError.for_field(field, "is set by the log; leave it out")
         version, digest = self._idempotency(encode_opened(record, unprotect))
-        if isinstance(record, AuditEvent) and record.action is not None:
+        if isinstance(record, AuditEvent) and isinstance(record.action, str):
             action = self._actions.get(record.action)
             if action is not None:
                 record = msgspec.structs.replace(record, action=action)

@@ -36,8 +36,10 @@ class TextHasher:
         """Hash a text in both forms.
 
         Raises:
-            InputError: the text holds a lone surrogate and has no bytes.
+            InputError: it is no text, or holds a lone surrogate and has no bytes.
         """
+        if not isinstance(text, str):
+            raise InputError.for_field(field, "must be text")
         try:
             exact = text.encode()
         except UnicodeEncodeError:

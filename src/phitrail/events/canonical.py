@@ -58,6 +58,8 @@ _CALLER_TYPES: Mapping[type[msgspec.Struct], Any] = {
     Rollout: Rollout,
     Alert: Alert,
 }
+CALLER_KINDS = frozenset(_CALLER_TYPES)
+"""The types of what may come to the door."""
 _KIND_OF_SCHEMA: Mapping[object, type[msgspec.Struct]] = {
     kind.__struct_config__.tag: kind for kind in _LEAF_TYPES
 }

@@ -105,12 +105,8 @@ class Vocabulary:
             if value is None:
                 continue
             admitted = self.terms[field]
-            known = (
-                admitted.issuperset(value)
-                if isinstance(value, tuple)
-                else value in admitted
-            )
-            if not known:
+            terms = value if isinstance(value, tuple) else (value,)
+            if not all(isinstance(term, str) and term in admitted for term in terms):
                 raise InputError.for_field(
                     field,
                     f"not a term of vocabulary.{LIST_OF_FIELD[field]} "

@@ -16,15 +16,24 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     Awaitable,
+    Callable,
     Generator,
     Iterable,
+    Iterator,
     Sequence,
 )
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from phitrail.capture.access import AccessLife, ModelCall, Triple
-from phitrail.errors import InputError, PhitrailError
+from phitrail.errors import (
+    InputError,
+    OutcomeUnknownError,
+    PhitrailError,
+    StorageError,
+)
+from phitrail.events.audit import CallerEvent
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Outcome
 from phitrail.sdk import clock
@@ -82,6 +91,17 @@ class _Life:
         if self._life.is_closed or (self._is_streaming and error is None):
             return None
         return Outcome.FAILED if error is not None else Outcome.NOT_RELEASED
+
+    @contextmanager
+    def _taken_back(self, take_back: Callable[[], None]) -> Iterator[None]:
+        """Undo a step of the access that was surely not recorded."""
+        try:
+            yield
+        except OutcomeUnknownError:
+            raise
+        except (InputError, StorageError):
+            take_back()
+            raise
 
     def _start_stream(self) -> None:
         if self._is_streaming or self._life.is_closed:
@@ -151,7 +171,7 @@ class Access(_Life):
             InputError: the access is closed, or the text has no bytes.
             StorageError: not recorded; the text must not be shown.
         """
-        self._close(Outcome.RELEASED, text, call)
+        self._close(Outcome.RELEASED, _checked_text(text, "text"), call)
         return text
 
     def stream(
@@ -178,7 +198,7 @@ class Access(_Life):
                 if held is not None:
                     out.append(held)
                     yield held
-                held = delta
+                held = _checked_text(delta, "deltas")
         except GeneratorExit:
             self._close(Outcome.PARTLY_RELEASED, "".join(out), call)
             raise
@@ -192,12 +212,13 @@ class Access(_Life):
     def _close(
         self, outcome: Outcome, released: str | None, call: ModelCall | None = None
     ) -> None:
-        self._receipts.extend(
-            self._trail.record_many(self._closing(outcome, released, call))
-        )
+        closing = self._closing(outcome, released, call)
+        with self._taken_back(self._life.reopen):
+            self._receipts.extend(self._trail.record_many(closing))
 
-    def _record(self, event: CallerRecord) -> Receipt:
-        receipt = self._trail.record_many((event,))[0]
+    def _record(self, event: CallerEvent) -> Receipt:
+        with self._taken_back(lambda: self._life.withdraw(event)):
+            receipt = self._trail.record_many((event,))[0]
         self._receipts.append(receipt)
         return receipt
 
@@ -277,7 +298,7 @@ class AsyncAccess(_Life):
             InputError: the access is closed, or the text has no bytes.
             StorageError: not recorded; the text must not be shown.
         """
-        await self._close(Outcome.RELEASED, text, call)
+        await self._close(Outcome.RELEASED, _checked_text(text, "text"), call)
         return text
 
     def stream(
@@ -301,7 +322,7 @@ class AsyncAccess(_Life):
                 if held is not None:
                     out.append(held)
                     yield held
-                held = delta
+                held = _checked_text(delta, "deltas")
         except GeneratorExit:
             await self._close(Outcome.PARTLY_RELEASED, "".join(out), call)
             raise
@@ -315,12 +336,13 @@ class AsyncAccess(_Life):
     async def _close(
         self, outcome: Outcome, released: str | None, call: ModelCall | None = None
     ) -> None:
-        self._receipts.extend(
-            await self._trail.record_many(self._closing(outcome, released, call))
-        )
+        closing = self._closing(outcome, released, call)
+        with self._taken_back(self._life.reopen):
+            self._receipts.extend(await self._trail.record_many(closing))
 
-    async def _record(self, event: CallerRecord) -> Receipt:
-        receipt = (await self._trail.record_many((event,)))[0]
+    async def _record(self, event: CallerEvent) -> Receipt:
+        with self._taken_back(lambda: self._life.withdraw(event)):
+            receipt = (await self._trail.record_many((event,)))[0]
         self._receipts.append(receipt)
         return receipt
 
@@ -341,3 +363,10 @@ class AsyncAccess(_Life):
         except PhitrailError:
             if error is None:
                 raise
+
+
+def _checked_text(text: object, field: str) -> str:
+    """Refuse what is no text: nothing else can be hashed, so nothing else goes out."""
+    if not isinstance(text, str):
+        raise InputError.for_field(field, "must be text")
+    return text

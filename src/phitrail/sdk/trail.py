@@ -52,6 +52,8 @@ class _Opened:
         who: dict[str, Any],
     ) -> tuple[CallerRecord, ...]:
         """Build opening and closing of an access that is reported after the fact."""
+        if isinstance(record_ids, str):
+            raise InputError.for_field("record_ids", "must be a list of ids or triples")
         moment = clock.now()
         life = AccessLife.begin(
             who,
