@@ -66,8 +66,11 @@ def test_an_import_of_no_file_is_a_mistake(
 ) -> None:
     """Nothing imported must not look like nothing to import."""
     ran = phitrail("log", "import", tmp_path / "none.jsonl", "--trail", trail_dir)
+    of_a_directory = phitrail("log", "import", tmp_path, "--trail", trail_dir)
+    of_here = phitrail("log", "import", ".", "--trail", trail_dir)
 
     assert ran.code == ExitCode.USAGE
+    assert of_a_directory.code == of_here.code == ExitCode.USAGE
 
 
 def test_show_prints_the_entry_as_it_was_hashed(

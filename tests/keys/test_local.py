@@ -123,7 +123,7 @@ def test_a_cut_key_file_is_refused_without_showing_it(made: Path) -> None:
         LocalKeys.load(made)
 
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
     assert secret[:20] not in str(caught.value)
 
 

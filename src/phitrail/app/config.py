@@ -6,13 +6,14 @@ holds numbers. Code holds neither.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import yaml
 
-from phitrail.errors import ConfigError, InputError, StorageError
+from phitrail.errors import ConfigError, StorageError
 from phitrail.events.codes import Action
 from phitrail.events.shapes import ModelName, TenantName, Term
 from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
@@ -132,10 +133,12 @@ def read_tenant(directory: Path) -> Tenant:
         ConfigError: missing, or names the key that is wrong.
     """
     tenant = _read(directory / TENANT_FILE, Tenant)
-    try:
-        tenant.terms()
-    except InputError as error:
-        raise ConfigError(f"{directory / TENANT_FILE}: {error}") from None
+    for number, name in enumerate(tenant.vocabulary, start=1):
+        if name not in FIELDS_OF_LIST:
+            raise ConfigError(
+                f"{directory / TENANT_FILE}: list number {number} of the vocabulary is "
+                f"none of ours; lists: {', '.join(FIELDS_OF_LIST)}"
+            )
     return tenant
 
 
@@ -181,34 +184,46 @@ def _yaml(struct: msgspec.Struct) -> str:
 
 
 def _read(place: Path, kind: type[StructT]) -> StructT:
+    """Read one file; what a library says of it quotes it, and never goes along."""
+    plain = _read_yaml(place)
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{place}: must hold keys and values")
+    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for number, (key, value) in enumerate(plain.items(), start=1):
+        if key not in types:
+            raise ConfigError(
+                f"{place}: unknown key number {number}; known: " + ", ".join(types)
+            )
+        if not _fits(value, types[key]):
+            raise ConfigError(
+                f"{place}: {key} does not fit its rule; see docs/configuration.md"
+            )
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(plain, kind)
+    raise ConfigError(f"{place}: a required key is missing")
+
+
+def _read_yaml(place: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    line = ""
     try:
-        plain: Any = yaml.safe_load(place.read_text(encoding="utf-8"))
+        return yaml.safe_load(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"there is no {place}; run `phitrail init`, or point --trail at a trail"
         ) from None
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"cannot read {place}") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise ConfigError(f"cannot read {place}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        rule = "not UTF-8"
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        rule = "not YAML"
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{place}{line}: not YAML; correct it") from None
-    if not isinstance(plain, dict):
-        raise ConfigError(f"{place}: must hold keys and values")
-    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    for key, value in plain.items():
-        if key not in types:
-            raise ConfigError(
-                f"{place}: unknown key number {list(plain).index(key) + 1}; known: "
-                + ", ".join(types)
-            )
-        try:
-            msgspec.convert(value, types[key])
-        except msgspec.ValidationError:
-            raise ConfigError(
-                f"{place}: {key} does not fit its rule; see docs/configuration.md"
-            ) from None
-    try:
-        return msgspec.convert(plain, kind)
-    except msgspec.ValidationError:
-        raise ConfigError(f"{place}: a required key is missing") from None
+    raise ConfigError(f"{place}{line}: {rule}; correct it")
+
+
+def _fits(value: object, wanted: Any) -> bool:  # noqa: ANN401 - a type expression
+    with suppress(msgspec.ValidationError):
+        msgspec.convert(value, wanted)
+        return True
+    return False

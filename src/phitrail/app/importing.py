@@ -44,6 +44,8 @@ def import_file(
         InputError: the file cannot be read.
         StorageError: the log or the file of refusals could not be written.
     """
+    if path.is_dir():
+        raise InputError.for_field("FILE", "is a directory; give a file of JSON lines")
     target = rejected_path(path)
     temporary = target.with_name(target.name + ".tmp")
     parts = trail.parts

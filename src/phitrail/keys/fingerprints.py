@@ -9,6 +9,7 @@ of that name and version under the secret, which says nothing about the secret.
 """
 
 import hmac
+from contextlib import suppress
 
 from phitrail.errors import ConfigError
 from phitrail.events.unprotect import unprotect
@@ -33,14 +34,14 @@ def check_fingerprints(keys: LocalKeys, data: bytes) -> None:
         ConfigError: names a key that is not the trail's own, or the list is damaged.
     """
     listed: dict[tuple[str, int], str] = {}
-    try:
+    is_whole = False
+    with suppress(ValueError):
         for line in data.decode("ascii").splitlines():
             name, number, written = line.split(" ")
             listed[name, int(number)] = written
-    except ValueError:
-        raise ConfigError(
-            "the trail's list of key fingerprints is damaged; restore it"
-        ) from None
+        is_whole = True
+    if not is_whole:
+        raise ConfigError("the trail's list of key fingerprints is damaged; restore it")
     here = _fingerprints(keys)
     for name, version in sorted(listed.keys() | here.keys()):
         if listed.get((name, version)) != here.get((name, version)):

@@ -6,10 +6,10 @@ owns the host owns these keys: the threat model says what follows from it.
 """
 
 import base64
-import binascii
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -148,17 +148,18 @@ def _read(place: Path) -> tuple[KeyFile, Protected[bytes]]:
         data = place.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read key file {place}: {error.strerror}") from error
-    try:
+    key, secret = None, b""
+    # What a library says of the file could quote the secret, so it never goes along.
+    with suppress(msgspec.MsgspecError, ValueError):
         key = msgspec.json.decode(data, type=KeyFile)
         secret = base64.b64decode(key.secret, validate=True)
-    except (msgspec.MsgspecError, ValueError, binascii.Error):
-        raise ConfigError(
-            f"key file {place} is damaged; restore it from the key backup"
-        ) from None
     if (
-        len(secret) != SECRET_BYTES
+        key is None
+        or len(secret) != SECRET_BYTES
         or place.name != f"{key.name}.v{key.version}.json"
         or key.kind is not kinds_of_keys().get(key.name)
     ):
-        raise ConfigError(f"key file {place} is damaged; restore it from the backup")
+        raise ConfigError(
+            f"key file {place} is damaged; restore it from the key backup"
+        )
     return key, Protected(secret)

@@ -9,8 +9,8 @@ Everything here is pure: no log is needed to read or check a receipt's form.
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,7 +70,9 @@ class Receipt:
         Raises:
             InputError: it is not a receipt.
         """
-        try:
+        written = None
+        positions: tuple[Position, ...] = ()
+        with suppress(msgspec.MsgspecError, ValueError):
             written = msgspec.json.decode(data, type=_Written)
             positions = tuple(
                 Position(
@@ -80,8 +82,8 @@ class Receipt:
                 )
                 for entry in written.entries
             )
-        except (msgspec.MsgspecError, ValueError, binascii.Error):
-            raise InputError.for_field("receipt", "not a phitrail receipt") from None
+        if written is None or len(positions) != len(written.entries):
+            raise InputError.for_field("receipt", "not a phitrail receipt")
         if any(len(position.leaf_hash) != HASH_BYTES for position in positions):
             raise InputError.for_field("leaf_hash", "must be 32 bytes, base64")
         return cls(

@@ -1,0 +1,80 @@
+"""The two files of a tenant: read strictly, and never quoted."""
+
+from pathlib import Path
+
+import pytest
+
+from phitrail.app.config import TENANT_FILE, read_policy, read_tenant
+from phitrail.errors import ConfigError
+
+CANARY = "Wilhelmina-Quux"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("tenant: ", "tenant: [", "not YAML"),
+        ("tenant: ", f"tenant: !{CANARY} ", "not YAML"),
+        ("tenant: ", f"\t{CANARY}: ", "not YAML"),
+        ("tenant: ", f"tenant: {CANARY} ", "tenant does not fit"),
+        ("tenant: ", f"{CANARY}: 1\ntenant: ", "unknown key number 1"),
+        ("tenant: ", "other: ", "unknown key number 1"),
+        ("- physician", f"- {CANARY} is ill", "vocabulary does not fit"),
+        ("  roles:", f"  {CANARY}:", "list number 1 of the vocabulary"),
+        ("actions: {}", f"actions: {{rag_query: {CANARY}}}", "actions does not fit"),
+        ("actions: {}", "identity: {patient: 5}", "identity does not fit"),
+    ],
+)
+def test_a_wrong_tenant_file_is_refused_without_a_word_of_it(
+    trail_dir: Path, old: str, new: str, told: str
+) -> None:
+    """Operators paste the wrong thing; an error report must not carry it away."""
+    place = trail_dir / TENANT_FILE
+    text = place.read_text()
+    assert old in text
+    place.write_text(text.replace(old, new, 1))
+
+    with pytest.raises(ConfigError, match=told) as caught:
+        read_tenant(trail_dir)
+
+    assert CANARY not in repr(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_file_that_is_not_utf_8_is_refused_without_a_word_of_it(
+    trail_dir: Path,
+) -> None:
+    """The decoder's own error holds the whole file."""
+    (trail_dir / TENANT_FILE).write_bytes(b"\xff" + CANARY.encode())
+
+    with pytest.raises(ConfigError, match="not UTF-8") as caught:
+        read_tenant(trail_dir)
+
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "must hold keys"),
+        ("publish_interval_s: 0\n", "publish_interval_s does not fit"),
+        ("publish_interval_s: soon\n", "publish_interval_s does not fit"),
+        ("retention_days_audit: 2.5\n", "retention_days_audit does not fit"),
+    ],
+)
+def test_a_wrong_number_is_refused_by_name(
+    trail_dir: Path, text: str, told: str
+) -> None:
+    """A default in the place of a mistyped number would be the wrong law."""
+    (trail_dir / "policy.yaml").write_text(text)
+
+    with pytest.raises(ConfigError, match=told):
+        read_policy(trail_dir)
+
+
+def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
+    """A wrong --trail is the most common mistake."""
+    with pytest.raises(ConfigError, match=r"run `phitrail init`, or point --trail"):
+        read_tenant(tmp_path)
+    with pytest.raises(ConfigError, match=r"run `phitrail init`, or point --trail"):
+        read_policy(tmp_path)
