@@ -8,7 +8,7 @@
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -30,6 +30,7 @@ from phitrail.projection.rows import RECORDS, columns_of
 
 MAX_ROWS: Final = 100_000
 DEFAULT_ROWS: Final = 1_000
+MANY: Final = 2_000
 SHOWN_COLUMNS: Final = (
     "idx", "timestamp_utc", "event_type", "user_id", "user_role", "department",
     "use_case", "purpose_of_use", "action", "outcome", "resource_type", "access_id",
@@ -182,13 +183,13 @@ def _touched(wanted: Filter) -> tuple[str, list[str]]:
 
 
 def _conditions(wanted: Filter) -> list[tuple[str, tuple[object, ...]]]:
-    names = {column.name for column in columns_of(wanted.log)}
+    types = {column.name: column.sql_type for column in columns_of(wanted.log)}
     conditions: list[tuple[str, tuple[object, ...]]] = []
     for field, columns in _COLUMN_OF_FIELD.items():
         value = getattr(wanted, field)
-        here = [column for column in columns if column in names]
+        here = [column for column in columns if column in types]
         if value is not None:
-            either = " OR ".join(f"e.{column} = ?" for column in here)
+            either = " OR ".join(f"e.{name} = ?::{types[name]}" for name in here)
             conditions.append((f"({either})", (str(value),) * len(here)))
     if wanted.resource_type and not (wanted.patient or wanted.record):
         conditions.append(
@@ -209,47 +210,42 @@ def _conditions(wanted: Filter) -> list[tuple[str, tuple[object, ...]]]:
 
 def select_clusters(found: Found) -> Select:
     """Ask where else the entries of these accesses lie (an access may span segments)."""
+    some, values = _one_of(found.accesses, "UUID")
     return Select(
-        "SELECT DISTINCT cluster FROM audit_records "
-        f"WHERE access_id IN ({_marks(found.accesses)})",
-        found.accesses,
+        f"SELECT DISTINCT cluster FROM audit_records WHERE access_id IN ({some})",
+        values,
     )
 
 
 def select_rows(wanted: Filter, found: Found, columns: tuple[str, ...]) -> Select:
     """Make the second step: the rows that were found, and those of their accesses."""
     names = ", ".join(columns)
+    indexes, index_values = _one_of(found.indexes, "BIGINT")
     if wanted.log is Log.QUALITY:
-        sql = (
-            f"SELECT {names} FROM {wanted.log} WHERE idx IN ({_whole(found.indexes)}) "
-            "ORDER BY idx"
+        sql = f"SELECT {names} FROM {wanted.log} WHERE idx IN ({indexes}) ORDER BY idx"
+        return Select(sql, index_values)
+    clusters, values = _one_of(tuple(dict.fromkeys((*found.clusters, ""))), "VARCHAR")
+    start = f"SELECT {names} FROM {wanted.log} WHERE cluster IN ({clusters}) AND"
+    if not wanted.with_accesses:
+        return Select(
+            f"{start} idx IN ({indexes}) ORDER BY idx", (*values, *index_values)
         )
-        return Select(sql, ())
-    clusters = tuple(dict.fromkeys((*found.clusters, "")))
-    placed = f"cluster IN ({_marks(clusters)})"
-    sql = (
-        f"SELECT {names} FROM {wanted.log} WHERE {placed} "
-        f"AND idx IN ({_whole(found.indexes)})"
+    accesses, access_values = _one_of(found.accesses, "UUID")
+    return Select(
+        f"SELECT * FROM ({start} idx IN ({indexes}) "
+        f"UNION {start} access_id IN ({accesses})) ORDER BY timestamp_utc, idx",
+        (*values, *index_values, *values, *access_values),
     )
-    values: tuple[object, ...] = clusters
-    order = "idx"
-    if wanted.with_accesses and found.accesses:
-        sql += (
-            f" UNION SELECT {names} FROM {wanted.log} WHERE {placed} "
-            f"AND access_id IN ({_marks(found.accesses)})"
-        )
-        values = (*values, *clusters, *found.accesses)
-    if wanted.with_accesses:
-        order = "timestamp_utc, idx"
-    return Select(f"SELECT * FROM ({sql}) ORDER BY {order}", values)
 
 
-def _marks(values: tuple[str, ...]) -> str:
-    return ", ".join("?" * len(values))
+def _one_of(some: Sequence[object], sql_type: str) -> tuple[str, tuple[object, ...]]:
+    """Write what stands in `IN (...)`: each value while they are few, else one list.
 
-
-def _whole(indexes: tuple[int, ...]) -> str:
-    return ", ".join(map(str, indexes)) or "NULL"
+    Few values let DuckDB skip row groups; many would make a statement of megabytes.
+    """
+    if len(some) > MANY:
+        return f"SELECT unnest(?::{sql_type}[])", (list(some),)
+    return ", ".join([f"?::{sql_type}"] * len(some)) or "NULL", tuple(some)
 
 
 def shown_columns(log: Log, *, is_all: bool) -> tuple[str, ...]:
