@@ -74,3 +74,27 @@ def test_a_child_without_exec_cannot_release_by_closing(tmp_path: Path) -> None:
         assert not other.try_acquire()
     ours.close()
     other.close()
+
+
+def test_a_forked_worker_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """Workers outlive the process that preloaded them; nobody would ever publish again."""
+    ours, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    ours.acquire()
+    wait, go = os.pipe()
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.write(tell, b"here")
+        os.read(wait, 1)
+        os._exit(0)
+    os.read(ready, 4)
+    ours.close()
+    is_free = other.try_acquire()
+    os.close(go)
+    os.waitpid(child, 0)
+    for handle in (wait, ready, tell):
+        os.close(handle)
+    other.close()
+
+    assert is_free

@@ -6,9 +6,11 @@ in the kernel instead of polling. Not for network file systems.
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakMethod
 
 from phitrail.errors import StorageError
 
@@ -24,6 +26,10 @@ class FileLock:
                 f"cannot open the lock file {path}: {error.strerror}; "
                 "is the directory writable?"
             ) from error
+        # A forked child shares the lock as long as it has the file open: it would keep
+        # it when we die.
+        close = WeakMethod(self.close)
+        os.register_at_fork(after_in_child=lambda: _call(close))
 
     def acquire(self) -> None:
         """Wait until the lock is ours."""
@@ -58,3 +64,10 @@ class FileLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _call(method: WeakMethod[Callable[[], None]]) -> None:
+    """Call a method of something that may be gone."""
+    bound = method()
+    if bound is not None:
+        bound()
