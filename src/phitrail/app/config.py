@@ -23,7 +23,6 @@ POLICY_FILE = "policy.yaml"
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-Days = Annotated[int, msgspec.Meta(ge=1, le=36_525)]
 
 
 class IdentitySystems(
@@ -56,12 +55,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """policy.yaml."""
 
     publish_interval_s: Seconds = 1.0
-    unclosed_access_minutes: Annotated[int, msgspec.Meta(ge=1, le=10_080)] = 60
     identity_lookups_per_hour: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 60
     tables_need_encrypted_volume: bool = False
-    retention_days_audit: Days = 2_192
-    retention_days_security: Days = 2_192
-    retention_days_quality: Days = 2_192
 
 
 STARTER_VOCABULARY: dict[str, tuple[str, ...]] = {
