@@ -9,14 +9,18 @@ case costs one look-up for each identifier and the rare one (a new subject) one 
 the identity map.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
+
+from msgspec import Meta
 
 from phitrail.errors import InputError
 from phitrail.events.audit import CallerEvent
 from phitrail.events.canonical import check_identifier
 from phitrail.events.protected import Protected
+from phitrail.events.shapes import CallerUserId
 from phitrail.events.unprotect import unprotect
 from phitrail.identity.map import IdentityMap, SubjectKey
 
@@ -31,6 +35,8 @@ class Systems:
 
 
 UNMET = "unmet"
+_USER_RULE: Meta = get_args(CallerUserId)[1]
+_AS_CALLERS_WRITE_IT = re.compile(_USER_RULE.pattern or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Exchange:
         for field in ("user_id", "on_behalf_of"):
             user = getattr(event, field)
             if type(user) is str and "@" in user:
+                if _AS_CALLERS_WRITE_IT.fullmatch(user) is None:
+                    raise InputError.for_field(field, _USER_RULE.description or "")
                 fields[field] = "usr-" + self._surrogate(
                     self.systems.user, Protected(user), unmet, field
                 )
