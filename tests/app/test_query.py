@@ -1,5 +1,6 @@
 """Asking a trail: the answers are the log's, recorded first, proven if wanted."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 from tests.trails import NOW, found
 
 from phitrail.app import clock, query_filter
+from phitrail.app.documents import open_document
 from phitrail.app.query import Answer, Question, ask, write_proofs
 from phitrail.app.query_filter import Filter
 from phitrail.app.running import RunningTrail, run_trail
@@ -290,7 +292,8 @@ def test_every_question_is_recorded_with_its_digest_and_count(
     assert [("audit", answer.rows.num_rows), ("quality", 20), ("audit", 1)] == [
         (e["read_log"], e["result_count"]) for e in reads
     ]
-    assert wanted.digest() == reads[0]["object_digest"]
+    assert hashlib.sha256(wanted.text()).hexdigest() == reads[0]["object_digest"]
+    assert open_document(trail.parts, str(reads[0]["object_digest"])) == wanted.text()
     assert reads[0]["user_id"] == BY
 
 

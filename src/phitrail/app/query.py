@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from phitrail.app.documents import keep_document
 from phitrail.app.query_filter import (
     Filter,
     Found,
@@ -103,7 +104,7 @@ def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
         by=by,
         reason_code="log_query",
         result_count=answer.rows.num_rows,
-        object_digest=wanted.digest(),
+        object_digest=keep_document(trail, wanted.text()),
         action=Action.QUERY,
         now=now,
     )

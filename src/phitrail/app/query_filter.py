@@ -7,7 +7,6 @@
 4. Values go as parameters; only names of columns stand in the SQL.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -20,7 +19,6 @@ from phitrail.events.codes import Action, EventType, Log, Outcome
 from phitrail.events.shapes import (
     ModelName,
     OpaqueId,
-    Sha256Hex,
     Surrogate,
     Term,
     Timestamp,
@@ -73,9 +71,9 @@ class Filter(
     after: Annotated[int, msgspec.Meta(ge=-1)] = -1
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS)] = DEFAULT_ROWS
 
-    def digest(self) -> Sha256Hex:
-        """Return the SHA-256 of the canonical filter: what the record of the read holds."""
-        return hashlib.sha256(encode_canonical(self)).hexdigest()
+    def text(self) -> bytes:
+        """Return the canonical filter: the record of the read holds its SHA-256."""
+        return encode_canonical(self)
 
 
 _COLUMN_OF_FIELD: Final[Mapping[str, tuple[str, ...]]] = {

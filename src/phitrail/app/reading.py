@@ -15,10 +15,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+from phitrail.app.documents import open_document
 from phitrail.app.running import RunningTrail
 from phitrail.app.wiring import Trail
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.audit import AuditEvent, CallerEvent
+from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import (
     Action,
     ActorType,
@@ -41,11 +43,15 @@ COMPONENT = "phitrail-cli"
 
 @dataclass(frozen=True, slots=True)
 class ShownEntry:
-    """One entry as it stands in a log; `leaf` is what was hashed."""
+    """One entry as it stands in a log; `leaf` is what was hashed.
+
+    `document` is the sealed text that the entry names by its digest, opened.
+    """
 
     log: Log
     index: int
     leaf: bytes
+    document: bytes | None = None
 
     @property
     def leaf_hash(self) -> Hash:
@@ -161,7 +167,15 @@ def show_entries(
             object_id=f"{log}:{indexes[0]}",
             now=now,
         )
-        return tuple(ShownEntry(log, index, reader.entry(index)) for index in indexes)
+        return tuple(
+            _shown(trail, log, index, reader.entry(index)) for index in indexes
+        )
+
+
+def _shown(trail: Trail, log: Log, index: int, leaf: bytes) -> ShownEntry:
+    digest = getattr(decode_leaf(leaf), "object_digest", None)
+    document = None if digest is None else open_document(trail, digest)
+    return ShownEntry(log, index, leaf, document)
 
 
 def tail_entries(

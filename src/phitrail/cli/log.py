@@ -277,6 +277,8 @@ def print_entry(output: Output, entry: ShownEntry) -> None:
     ]
     for name, value in _fields(entry).items():
         rows += [(name, text) for text in _texts(value)]
+    if entry.document is not None:
+        rows.append(("document", entry.document.decode()))
     output.facts(rows)
 
 
@@ -316,6 +318,7 @@ def _entry_object(entry: ShownEntry) -> dict[str, object]:
         "index": entry.index,
         "leaf_hash": print_base64(entry.leaf_hash),
         "entry": msgspec.Raw(entry.leaf),
+        **({} if entry.document is None else {"document": entry.document.decode()}),
     }
 
 

@@ -1,0 +1,51 @@
+"""Documents: texts that stand sealed beside the logs; the log holds their SHA-256.
+
+What a person writes or asks in words of his own (the filter of a query, later the rationale
+of a case) may name somebody, so no entry can hold it. It stands in `state/documents/`
+under its digest, sealed with the audit log's key, and is durable before the entry that
+names it. A document that does not hash to its name is refused.
+"""
+
+import hashlib
+
+from phitrail.app.wiring import Trail
+from phitrail.durable.files import DurableFiles
+from phitrail.errors import IntegrityError
+from phitrail.events.codes import Log
+
+DOCUMENTS = "state/documents"
+
+
+def keep_document(trail: Trail, text: bytes) -> str:
+    """Seal a text and make it durable; return its SHA-256 in hex.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    digest = hashlib.sha256(text).hexdigest()
+    files, path = DurableFiles(trail.directory), f"{DOCUMENTS}/{digest}"
+    if not (trail.directory / path).exists():
+        seal = trail.log_keys[Log.AUDIT.value].seal
+        files.put_many({path: seal(text, _context(digest))})
+    return digest
+
+
+def open_document(trail: Trail, digest: str) -> bytes | None:
+    """Open the text of a digest; `None` where no document of it was kept.
+
+    Raises:
+        IntegrityError: the document was altered or is another's.
+        StorageError: it cannot be read.
+    """
+    try:
+        envelope = DurableFiles(trail.directory).read(f"{DOCUMENTS}/{digest}")
+    except FileNotFoundError:
+        return None
+    text = trail.log_keys[Log.AUDIT.value].open(envelope, _context(digest))
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise IntegrityError(f"document {digest} does not hash to its name")
+    return text
+
+
+def _context(digest: str) -> bytes:
+    return f"phitrail/document/v1|{digest}".encode()
