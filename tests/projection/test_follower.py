@@ -93,7 +93,7 @@ def follow(
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Join four segments instead of sixteen, and cut a backlog at 20 rows."""
+    """Join four segments instead of eight, and cut a backlog at 20 rows."""
     monkeypatch.setattr(follower_module, "JOIN_COUNT", 4)
     monkeypatch.setattr(follower_module, "REBUILT_ROWS", 20)
 

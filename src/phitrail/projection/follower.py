@@ -4,7 +4,7 @@
    after its commit. Nobody who records waits for it.
 2. The tail is what no segment covers yet, folded in memory. It is closed into a segment
    once it holds `CLOSE_ROWS` entries or has been open for an hour.
-3. Sixteen adjacent segments of one level are joined into one of the next, up to a million
+3. Eight adjacent segments of one level are joined into one of the next, up to a million
    rows.
 4. The cursor is where the manifest ends. Files are durable before the manifest names
    them, and carry their range in their name: a crash at any step leaves the tables as they
@@ -32,7 +32,7 @@ CLOSE_ROWS: Final = 65_536
 CLOSE_AFTER: Final = timedelta(hours=1)
 REBUILT_ROWS: Final = 131_072
 JOINED_ROWS: Final = 1_048_576
-JOIN_COUNT: Final = 16
+JOIN_COUNT: Final = 8
 READ_ENTRIES: Final = 16_384
 
 
