@@ -85,6 +85,19 @@ def test_a_type_without_a_policy_is_a_defect_of_ours() -> None:
         compile_policy(Odd)
 
 
+def test_a_part_of_a_row_cannot_pose_as_several() -> None:
+    """Rows are checked put end to end; what is put between them may not come in."""
+    row = ("A" * 43, "A" * 43, "Patient")
+    posing = ("A" * 43, "A" * 43, "Patient\x00" + "\x00".join(row))
+    for records in ((posing,), (row, ("", "A" * 43)), ([*row],), ((1, *row[1:]),)):
+        fields: Any = {"records": records}
+
+        with pytest.raises(InputError) as caught:
+            check_fields(AuditEvent(event_type=EventType.PHI_READ, **fields), POLICY)
+
+        assert caught.value.field == "records"
+
+
 def test_a_required_field_must_be_there() -> None:
     """`None` stands for absent, and some fields may not be."""
     missing: Any = None

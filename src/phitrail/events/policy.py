@@ -98,6 +98,10 @@ def _check_of(info: msgspec.inspect.Type, known: set[object]) -> Check:
             return lambda value: type(value) is bool
         case msgspec.inspect.IntType(ge=int() as low, le=int() as high):
             return lambda value: type(value) is int and low <= value <= high
+        case msgspec.inspect.VarTupleType(
+            item_type=msgspec.inspect.TupleType(item_types=items)
+        ) if all(isinstance(_wanted(i), msgspec.inspect.StrType) for i in items):
+            return _string_rows_check(tuple(_pattern_of(_wanted(i)) for i in items))
         case msgspec.inspect.VarTupleType(item_type=item):
             return _list_check(_check_of(_wanted(item), set()))
         case msgspec.inspect.TupleType(item_types=items):
@@ -127,6 +131,41 @@ def _list_check(item: Check) -> Check:
             if not item(part):
                 return False
         return True
+
+    return is_admitted
+
+
+def _pattern_of(info: msgspec.inspect.Type) -> str:
+    """Give the pattern of a string type, for use within a larger pattern."""
+    pattern = info.pattern if isinstance(info, msgspec.inspect.StrType) else None
+    if pattern is None:
+        return f"[^{_BETWEEN}]*"
+    return f"(?:{pattern.removeprefix(_START).removesuffix(_END)})"
+
+
+_START, _END = r"\A", r"\Z"
+_BETWEEN = "\x00"
+
+
+def _string_rows_check(patterns: tuple[str, ...]) -> Check:
+    """Check rows of strings with one match of all of them, put end to end."""
+    row = "".join(pattern + _BETWEEN for pattern in patterns)
+    matches = re.compile(f"(?:{row})*").fullmatch
+    width = len(patterns)
+
+    def is_admitted(value: object) -> bool:
+        if type(value) is not tuple:
+            return False
+        parts: list[str] = []
+        for part in value:
+            if type(part) is not tuple or len(part) != width:
+                return False
+            parts += part
+        try:
+            text = _BETWEEN.join((*parts, ""))
+        except TypeError:  # a part is no string
+            return False
+        return text.count(_BETWEEN) == len(parts) and matches(text) is not None
 
     return is_admitted
 
