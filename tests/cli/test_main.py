@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,13 @@ def _process(*arguments: object, trail: Path) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PHITRAIL_TRAIL": str(trail)},
+        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - no threads run here yet
     )
+
+
+def _hear_interrupts() -> None:
+    """Undo what a background shell does to its children: it lets them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_every_error_has_one_code() -> None:
@@ -138,7 +145,7 @@ def test_an_interrupt_ends_a_follow_with_130(trail_dir: Path) -> None:
     assert process.stderr is not None
     shown = [process.stdout.readline(), process.stdout.readline()]
     process.send_signal(2)
-    out, words = process.communicate()
+    out, words = process.communicate(timeout=60)
 
     assert process.returncode == ExitCode.INTERRUPTED
     assert b"genesis" in shown[0]
