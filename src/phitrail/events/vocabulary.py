@@ -105,8 +105,11 @@ class Vocabulary:
             if value is None:
                 continue
             admitted = self.terms[field]
-            terms = value if isinstance(value, tuple) else (value,)
-            if not all(isinstance(term, str) and term in admitted for term in terms):
+            if isinstance(value, str) and value in admitted:
+                continue
+            if not isinstance(value, tuple) or not all(
+                isinstance(term, str) and term in admitted for term in value
+            ):
                 raise InputError.for_field(
                     field,
                     f"not a term of vocabulary.{LIST_OF_FIELD[field]} "
