@@ -8,6 +8,7 @@ table of events name each entry once? Of the product it uses hashing and unseali
 import shutil
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,17 @@ from pathlib import Path
 from tests.tlog.trees import lay_out
 
 from phitrail.app.founding import found_trail
-from phitrail.app.wiring import JOURNAL, KEYS, open_trail, read_pins, wire_log_keys
+from phitrail.app.wiring import (
+    JOURNAL,
+    KEYS,
+    Trail,
+    open_trail,
+    read_pins,
+    wire_log_keys,
+)
 from phitrail.durable.files import DurableFiles
 from phitrail.events.audit import AuditEvent, CallerEvent
-from phitrail.events.canonical import decode_leaf
+from phitrail.events.canonical import LeafRecord, decode_leaf
 from phitrail.events.codes import EventType, Log
 from phitrail.events.ids import new_uuid7
 from phitrail.events.protected import Protected
@@ -100,6 +108,12 @@ def publish_once(directory: Path) -> dict[str, Checkpoint]:
     finally:
         lease.close()
         trail.close()
+
+
+def read_leaves(trail: Trail, log: Log = Log.AUDIT) -> list[LeafRecord]:
+    """Read every entry of a log, genesis first, and leave nothing open."""
+    with closing(trail.reader(log)) as reader:
+        return list(map(decode_leaf, reader.entries(0, reader.size())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.trails import NOW, check_whole, event_id, phi_read
+from tests.trails import NOW, check_whole, event_id, phi_read, read_leaves
 
 from phitrail.app.wiring import Trail, open_trail
 from phitrail.capture import recorder as module
 from phitrail.errors import ConflictError, InputError, StorageError
 from phitrail.events.audit import AuditEvent
-from phitrail.events.canonical import CallerRecord, decode_leaf
+from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import EventType, Log
 from phitrail.events.protected import Protected
 from phitrail.events.quality import QualityEntry
@@ -35,7 +35,7 @@ def trail(trail_dir: Path) -> Iterator[Trail]:
 def leaf_of(trail: Trail, receipt: Receipt, part: int = 0) -> AuditEvent[str, str, str]:
     """Read back one leaf of a receipt."""
     place = receipt.positions[part]
-    leaf = decode_leaf(trail.reader(Log(place.log)).entry(place.index))
+    leaf = read_leaves(trail, Log(place.log))[place.index]
     assert isinstance(leaf, AuditEvent)
     return leaf
 
@@ -57,7 +57,7 @@ def triple(patient: str, record: str) -> tuple[Protected[str], Protected[str], s
 
 def sizes(trail: Trail) -> dict[str, int]:
     """Count the entries of each log."""
-    return {log.value: trail.reader(log).size() for log in Log}
+    return {log.value: len(read_leaves(trail, log)) for log in Log}
 
 
 # --- once ---
@@ -90,8 +90,7 @@ def test_the_same_id_with_other_content_is_refused_and_recorded(trail: Trail) ->
     trail.recorder.record(phi_read(1), NOW)
     with pytest.raises(ConflictError, match="use a new event_id") as caught:
         trail.recorder.record(with_records(1, triple("other", "other")), NOW)
-    entries = list(trail.reader(Log.SECURITY).entries(1, 2))
-    (event,) = map(decode_leaf, entries)
+    (_, event) = read_leaves(trail, Log.SECURITY)
 
     assert caught.value.event_id == event_id(1)
     assert isinstance(event, SecurityEvent)
@@ -110,7 +109,7 @@ def test_a_conflict_in_a_batch_names_its_own_id_alone(trail: Trail) -> None:
         )
 
     assert sizes(trail) == {"audit": 2, "security": 2, "quality": 1}
-    event = decode_leaf(trail.reader(Log.SECURITY).entry(1))
+    event = read_leaves(trail, Log.SECURITY)[1]
     assert isinstance(event, SecurityEvent)
     assert event.object_id == event_id(1)
 

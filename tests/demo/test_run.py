@@ -69,8 +69,10 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
             questions=QUESTIONS,
             progress=lambda done, total: progress.append((done, total)),
         )
-    with closing(open_trail(directory)) as parts:
-        reader = parts.reader(Log.AUDIT)
+    with (
+        closing(open_trail(directory)) as parts,
+        closing(parts.reader(Log.AUDIT)) as reader,
+    ):
         leaves = list(reader.entries(0, reader.size()))
     plan = plan_questions(clinic, notes, QUESTIONS)
     return Job(directory, clinic, notes, plan, run, progress, leaves)

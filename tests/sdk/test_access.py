@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.trails import read_leaves
 
 from phitrail.errors import (
     InputError,
@@ -14,8 +15,7 @@ from phitrail.errors import (
     StorageError,
 )
 from phitrail.events.audit import AuditEvent
-from phitrail.events.canonical import decode_leaf
-from phitrail.events.codes import EventType, Log, Outcome
+from phitrail.events.codes import EventType, Outcome
 from phitrail.sdk import AsyncTrail, Trail, aconnect, connect
 from phitrail.sdk.access import Access, AsyncAccess
 from phitrail.sdk.backend import Backend
@@ -42,8 +42,7 @@ def stop_the_log(trail: Trail | AsyncTrail) -> None:
 
 def closings(trail: Trail | AsyncTrail) -> list[tuple[Outcome | None, int | None]]:
     """Read how accesses were closed: outcome and characters released."""
-    reader = trail._backend.parts.reader(Log.AUDIT)  # type: ignore[attr-defined]  # a directory's parts
-    leaves = map(decode_leaf, reader.entries(1, reader.size()))
+    leaves = read_leaves(trail._backend.parts)  # type: ignore[attr-defined]  # a directory's
     return [
         (leaf.outcome, leaf.released_chars)
         for leaf in leaves
@@ -147,8 +146,8 @@ def test_a_refused_retrieval_is_not_counted(trail: Trail) -> None:
         access.infer(model_id="extractive-demo", model_version="1")
         access.release("answer")
 
-    reader = trail._backend.parts.reader(Log.AUDIT)  # type: ignore[attr-defined]  # a directory's parts
-    kinds = [leaf.event_type for leaf in map(decode_leaf, reader.entries(1, 3))]  # type: ignore[union-attr]  # audit events
+    leaves: list[Any] = read_leaves(trail._backend.parts)  # type: ignore[attr-defined]  # a directory's
+    kinds = [leaf.event_type for leaf in leaves[1:]]
     assert kinds == [EventType.AI_INFERENCE, EventType.ACCESS_CLOSED]
 
 

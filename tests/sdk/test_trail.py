@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.trails import check_whole, phi_read, record_events
+from tests.trails import check_whole, phi_read, read_leaves, record_events
 
 from phitrail.app.config import Policy, read_tenant, write_config
 from phitrail.app.wiring import OUTSIDE, read_pins
@@ -21,7 +21,6 @@ from phitrail.errors import (
     StorageError,
     UnverifiableError,
 )
-from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Action, Assurance, EventType, Log, Outcome
 from phitrail.events.quality import Feedback
 from phitrail.sdk import Access, AsyncAccess, AsyncTrail, Trail, aconnect, connect
@@ -50,8 +49,7 @@ def trail(trail_dir: Path) -> Iterator[Trail]:
 
 def leaves(trail: Trail | AsyncTrail, log: Log = Log.AUDIT) -> list[Any]:
     """Read the entries behind the genesis."""
-    reader = trail._backend.parts.reader(log)  # type: ignore[attr-defined]  # a directory's parts
-    return list(map(decode_leaf, reader.entries(1, reader.size())))
+    return read_leaves(trail._backend.parts, log)[1:]  # type: ignore[attr-defined]  # a directory's
 
 
 def run(directory: Path, scenario: Any) -> Any:
