@@ -192,3 +192,4 @@ def test_writers_wait_once_when_the_log_outgrows_its_bound(
         database.execute("INSERT INTO t VALUES (-1)")
 
     assert database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1] < 20
+    database.close()
