@@ -9,7 +9,7 @@ import hashlib
 import platform
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -54,11 +54,11 @@ def percentile(figures: Sequence[float], share: float) -> float:
     return figures[min(len(figures) - 1, int(len(figures) * share))]
 
 
-def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print one table in Markdown, so that docs can carry it as it is."""
+def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print one table in Markdown, row by row, so that docs can carry it as it is."""
     print(f"\n### {title}\n")
     print("| " + " | ".join(head) + " |")
-    print("|" + "---|" * len(head))
+    print("|" + "---|" * len(head), flush=True)
     for row in rows:
         print("| " + " | ".join(row) + " |", flush=True)
 

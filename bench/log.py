@@ -407,7 +407,25 @@ def _bytes_below(directory: Path) -> int:
 
 def growth(limit: int) -> None:
     """How each cost grows with the size of the log."""
-    rows = []
+    print_table(
+        "Growth",
+        (
+            "entries",
+            "append + publish /s",
+            "one caller p50 ms",
+            "prove p50 ms",
+            "verify /s a core (CPU)",
+            "verify /s, all cores (wall)",
+            "times naive (CPU)",
+            "verifier peak MB a process",
+            "bytes an entry on disk",
+            "yardstick us",
+        ),
+        _growth_rows(limit),
+    )
+
+
+def _growth_rows(limit: int) -> Iterator[tuple[str, ...]]:
     with fresh_trail() as directory:
         size = 1
         for target in (10**5, 10**6, 10**7):
@@ -433,34 +451,18 @@ def growth(limit: int) -> None:
             one = _verify_rate(directory, size, 1)
             both = _verify_rate(directory, size, os.cpu_count() or 1)
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            rows.append(
-                (
-                    f"{target:,}",
-                    f"{append_rate:,.0f}",
-                    f"{statistics.median(times) * 1e3:.2f}",
-                    f"{prove:.2f}",
-                    f"{one[1]:,.0f}",
-                    f"{both[0]:,.0f}",
-                    f"{one[1] / naive:.1f}",
-                    f"{peak:.0f}",
-                    f"{_bytes_below(directory) / size:.0f}",
-                )
+            yield (
+                f"{target:,}",
+                f"{append_rate:,.0f}",
+                f"{statistics.median(times) * 1e3:.2f}",
+                f"{prove:.2f}",
+                f"{one[1]:,.0f}",
+                f"{both[0]:,.0f}",
+                f"{one[1] / naive:.1f}",
+                f"{peak:.0f}",
+                f"{_bytes_below(directory) / size:.0f}",
+                f"{yardstick_us():.2f}",
             )
-    print_table(
-        "Growth",
-        (
-            "entries",
-            "append + publish /s",
-            "one caller p50 ms",
-            "prove p50 ms",
-            "verify /s a core (CPU)",
-            "verify /s, all cores (wall)",
-            "times naive (CPU)",
-            "verifier peak MB a process",
-            "bytes an entry on disk",
-        ),
-        rows,
-    )
 
 
 def _prove_ms(trail: Trail, size: int) -> float:
