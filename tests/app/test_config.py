@@ -59,7 +59,7 @@ def test_a_file_that_is_not_utf_8_is_refused_without_a_word_of_it(
         ("", "must hold keys"),
         ("publish_interval_s: 0\n", "publish_interval_s does not fit"),
         ("publish_interval_s: soon\n", "publish_interval_s does not fit"),
-        ("retention_days_audit: 2.5\n", "retention_days_audit does not fit"),
+        ("identity_lookups_per_hour: 2.5\n", "identity_lookups_per_hour does not fit"),
     ],
 )
 def test_a_wrong_number_is_refused_by_name(
