@@ -127,10 +127,10 @@ def _plain(field_type: Any) -> Any:  # noqa: ANN401 - a type expression
 def _event_types() -> Iterator[str]:
     yield "## Event types\n"
     yield (
-        "One table in the code says which log an `AuditEvent` of each type goes to; a\n"
-        "`SecurityEvent` always goes to the security log. Callers may record any of them. "
-        "Many\nbelong to parts of phitrail that come later: their names are fixed now, so "
-        "that no log\nhas to be rewritten.\n"
+        "One table in the code says which log each type goes to. An `AuditEvent` may be "
+        "of any type,\na `SecurityEvent` of those that go to the security log. Callers may "
+        "record any of them. Many\nbelong to parts of phitrail that come later: their "
+        "names are fixed now, so that no log\nhas to be rewritten.\n"
     )
     for log in Log:
         kinds = [kind for kind in EventType if LOG_OF_EVENT_TYPE[kind] is log]

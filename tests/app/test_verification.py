@@ -975,7 +975,7 @@ def test_an_event_id_that_stands_twice_is_found(busy: Busy, copy: Path) -> None:
     leaves = [
         encode_leaf(
             SecurityEvent(
-                event_type=EventType.SESSION_STARTED,
+                event_type=EventType.SESSION_DENIED,
                 event_id=event_id(5000),
                 nonce="n" * 21 + str(number),
             )

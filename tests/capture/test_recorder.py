@@ -138,7 +138,7 @@ def test_a_call_over_three_logs_is_one_transaction(trail: Trail) -> None:
     """An access and what came of it must not be torn apart."""
     batch: tuple[CallerRecord, ...] = (
         phi_read(1),
-        SecurityEvent(event_type=EventType.SESSION_STARTED, event_id=event_id(2)),
+        SecurityEvent(event_type=EventType.SESSION_DENIED, event_id=event_id(2)),
         QualityEntry(
             event_id=event_id(3),
             request_id="r-1",

@@ -74,6 +74,14 @@ def _of_kind(kind: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
     fields.pop("source_ip", None)
     required = {n: admitted(f.type) for n, f in fields.items() if f.required}
     optional = {n: admitted(f.type) for n, f in fields.items() if not f.required}
+    if kind is SecurityEvent:
+        required["event_type"] = st.sampled_from(
+            [
+                t
+                for t, log in codes.LOG_OF_EVENT_TYPE.items()
+                if log is codes.Log.SECURITY
+            ]
+        )
     some = st.lists(st.sampled_from(sorted(optional) or [""]), max_size=9, unique=True)
     return some.flatmap(
         lambda names: st.fixed_dictionaries(

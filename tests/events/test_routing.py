@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from phitrail.errors import InputError
+from phitrail.errors import InputError, IntegrityError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import decode_leaf, encode_leaf, log_of
 from phitrail.events.codes import EventType, FeedbackValue, Log
@@ -14,7 +15,7 @@ from phitrail.events.quality import Feedback
 from phitrail.events.security import SecurityEvent
 
 UUID = "01989d2f-0000-7000-8000-000000000000"
-SECURITY = SecurityEvent(event_type=EventType.SESSION_STARTED)
+SECURITY = SecurityEvent(event_type=EventType.SESSION_DENIED)
 GENESIS = Genesis(
     event_id=UUID,
     created_at="2026-11-21T12:00:00.000Z",
@@ -50,12 +51,30 @@ def test_a_record_has_one_log(record: Any, log: Log) -> None:
     assert log_of(record) is log
 
 
+@pytest.mark.parametrize("kind", EventType)
+def test_one_table_binds_both_kinds_of_event(kind: EventType) -> None:
+    """A grant of access that stands in the security log is missing from the audit log."""
+    event = SecurityEvent(event_type=kind)
+    as_leaf = msgspec.json.encode(event, order="sorted")
+
+    assert log_of(event) is log_of(AuditEvent(event_type=kind))
+    if log_of(event) is Log.SECURITY:
+        assert decode_leaf(encode_leaf(event)) == event
+    else:
+        with pytest.raises(
+            InputError, match=r"^event_type: a type of the security log"
+        ):
+            encode_leaf(event)
+        with pytest.raises(IntegrityError, match="a type of another log"):
+            decode_leaf(as_leaf)
+
+
 @pytest.mark.parametrize("address", ["10.0.0.1", "2001:db8::1", "::1"])
 def test_an_address_in_its_shortest_form_is_admitted(address: str) -> None:
     """Investigators group by it."""
     for record in (
         read(address),
-        SecurityEvent(event_type=EventType.SESSION_STARTED, source_ip=address),
+        SecurityEvent(event_type=EventType.SESSION_DENIED, source_ip=address),
     ):
         leaf: Any = decode_leaf(encode_leaf(record))
 
@@ -67,7 +86,7 @@ def test_another_spelling_of_an_address_is_refused(address: str) -> None:
     """Two spellings of one host are two hosts to whoever counts."""
     for record in (
         read(address),
-        SecurityEvent(event_type=EventType.SESSION_STARTED, source_ip=address),
+        SecurityEvent(event_type=EventType.SESSION_DENIED, source_ip=address),
     ):
         with pytest.raises(InputError, match=r"^source_ip: "):
             encode_leaf(record)

@@ -36,7 +36,7 @@ def test_an_event_without_subjects_has_no_surrogates() -> None:
     plain: AuditLeaf = AuditEvent(event_type=EventType.PHI_READ, user_id="dr-1")
 
     assert list(surrogates_in(plain)) == []
-    assert not list(surrogates_in(SecurityEvent(event_type=EventType.SESSION_STARTED)))
+    assert not list(surrogates_in(SecurityEvent(event_type=EventType.SESSION_DENIED)))
 
 
 def test_the_key_of_an_event_is_its_id_and_part() -> None:

@@ -40,7 +40,7 @@ CALLS: list[tuple[CallerRecord, ...]] = [
     (phi_read(1), phi_read(2)),
     (
         phi_read(3),
-        SecurityEvent(event_type=EventType.SESSION_STARTED, event_id=event_id(4)),
+        SecurityEvent(event_type=EventType.SESSION_DENIED, event_id=event_id(4)),
         QualityEntry(
             event_id=event_id(5),
             request_id="r-1",

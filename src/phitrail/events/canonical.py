@@ -73,9 +73,9 @@ _ANY_LEAF: msgspec.json.Decoder[LeafRecord] = msgspec.json.Decoder(
 
 def log_of(record: msgspec.Struct) -> Log:
     """Say which log a record goes to: by event type, or by kind."""
-    if isinstance(record, AuditEvent):
+    if isinstance(record, AuditEvent | SecurityEvent):
         return LOG_OF_EVENT_TYPE[record.event_type]
-    if isinstance(record, SecurityEvent | Alert):
+    if isinstance(record, Alert):
         return Log.SECURITY
     if isinstance(record, Genesis):
         return record.log
@@ -94,7 +94,9 @@ def encode_leaf(record: LeafRecord) -> bytes:
     check_fields(record, _POLICIES[type(record)])
     if isinstance(record, AuditEvent):
         _check_audit(record)
-    elif isinstance(record, SecurityEvent | Alert) and record.source_ip is not None:
+    elif isinstance(record, SecurityEvent):
+        _check_security(record)
+    elif isinstance(record, Alert) and record.source_ip is not None:
         _check_address(record.source_ip)
     leaf = _ENCODER.encode(record)
     if len(leaf) > MAX_LEAF_BYTES:
@@ -120,6 +122,8 @@ def decode_leaf(leaf: bytes) -> LeafRecord:
         )
     if _ENCODER.encode(record) != leaf:
         raise IntegrityError("a leaf is not in canonical form (RFC 8785)")
+    if isinstance(record, SecurityEvent) and not _is_of_security(record):
+        raise IntegrityError("a security event holds a type of another log")
     return record
 
 
@@ -244,6 +248,19 @@ def _check_audit(record: AuditEvent[Any, Any, Any]) -> None:
         )
     if record.source_ip is not None:
         _check_address(record.source_ip)
+
+
+def _check_security(record: SecurityEvent) -> None:
+    if not _is_of_security(record):
+        raise InputError.for_field(
+            "event_type", "a type of the security log; record others as an audit event"
+        )
+    if record.source_ip is not None:
+        _check_address(record.source_ip)
+
+
+def _is_of_security(record: SecurityEvent) -> bool:
+    return LOG_OF_EVENT_TYPE[record.event_type] is Log.SECURITY
 
 
 @lru_cache(maxsize=4096)
