@@ -9,7 +9,7 @@
    would, and comes with the entry that it proves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from phitrail.app.documents import keep_document
+from phitrail.app.proof_files import write_proof_files
 from phitrail.app.query_filter import (
     Filter,
     Found,
@@ -29,11 +30,11 @@ from phitrail.app.query_filter import (
     select_rows,
     shown_columns,
 )
-from phitrail.app.reading import COMPONENT, record_read
+from phitrail.app.reading import COMPONENT, record_read, verified_proof
 from phitrail.app.running import RunningTrail
 from phitrail.app.tables import open_tables
 from phitrail.app.wiring import Trail
-from phitrail.errors import InputError, IntegrityError, RefusedError, StorageError
+from phitrail.errors import InputError, RefusedError
 from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.codes import (
     Action,
@@ -49,10 +50,6 @@ from phitrail.events.protected import Protected
 from phitrail.identity.lookup import find_surrogate
 from phitrail.projection.rows import INDEX
 from phitrail.projection.tables import Tables
-from phitrail.tlog.checkpoint import open_checkpoint
-from phitrail.tlog.hashing import hash_leaf
-from phitrail.tlog.proof import verify_inclusion
-from phitrail.tlog.proof_file import parse_proof, print_proof
 
 LOOKUPS_WITHIN: Final = timedelta(hours=1)
 NOBODY: Final = "A" * 43
@@ -231,37 +228,9 @@ def write_proofs(trail: RunningTrail, answer: Answer, directory: Path) -> int:
             "--prove", f"the answer must have the column {INDEX}"
         )
     indexes = sorted({int(i) for i in answer.rows[INDEX].to_pylist()})
-    try:
-        directory.mkdir(mode=0o700)
-        for name, data in _proofs(trail, answer.log, indexes).items():
-            (directory / name).write_bytes(data)
-    except FileExistsError:
-        raise InputError.for_field("--prove", "must not exist yet") from None
-    except OSError as error:
-        raise StorageError(f"cannot write {directory}: {error.strerror}") from error
-    return len(indexes)
-
-
-def _proofs(trail: RunningTrail, log: Log, indexes: Sequence[int]) -> dict[str, bytes]:
-    vkey = trail.parts.log_keys[log.value].checkpoint.vkey
-    files: dict[str, bytes] = {"vkey": f"{vkey}\n".encode()}
+    log, vkey = answer.log, str(trail.parts.log_keys[answer.log.value].checkpoint.vkey)
     with closing(trail.parts.reader(log)) as reader:
         if indexes:
             trail.publish_up_to(reader, indexes[-1] + 1)
-        for index in indexes:
-            leaf, proven = reader.entry(index), reader.prove(index)
-            data = print_proof(index, proven.proof, proven.note)
-            parsed = parse_proof(data)
-            checkpoint = open_checkpoint(parsed.checkpoint_note, [vkey])
-            if proven.leaf_hash != hash_leaf(leaf):
-                raise IntegrityError(f"{log} entry {index} is not what its tile says")
-            verify_inclusion(
-                leaf=proven.leaf_hash,
-                index=parsed.index,
-                size=checkpoint.size,
-                proof=parsed.proof,
-                root=checkpoint.root,
-            )
-            files[f"{log}-{index}.tlog-proof"] = data
-            files[f"{log}-{index}.leaf"] = leaf
-    return files
+        entries = (verified_proof(trail, reader, log, index) for index in indexes)
+        return write_proof_files(directory, entries, [vkey])

@@ -251,6 +251,20 @@ def _prove(
         object_id=f"{log}:{index}",
         now=now,
     )
+    return verified_proof(trail, reader, log, index)
+
+
+def verified_proof(
+    trail: RunningTrail, reader: LogReader, log: Log, index: int
+) -> ProvenEntry:
+    """Prove an entry, and verify the proof out of its file, as an outsider would.
+
+    Records nothing: whoever shows the entry has recorded that before.
+
+    Raises:
+        IntegrityError: the entry, a tile or the proof does not verify.
+        StorageError: nobody publishes.
+    """
     trail.publish_up_to(reader, index + 1)
     entry = ShownEntry(log, index, reader.entry(index))
     proven = reader.prove(index)
