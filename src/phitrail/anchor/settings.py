@@ -66,10 +66,16 @@ class DirectorySettings(
     tag_field="kind",
     tag="directory",
 ):
-    """A directory on other storage, which keeps every checkpoint that it is handed."""
+    """A directory on other storage, which keeps every checkpoint that it is handed.
+
+    Attributes:
+        may_share_device: admit one on the trail's own disk, which shows no more than the
+            trail itself does once that disk is gone or altered.
+    """
 
     name: AnchorName
     path: OneLine
+    may_share_device: bool = False
     logs: Logs = ALL_LOGS
     every_s: Pause = 60.0
     within_s: Pause | None = None
@@ -86,7 +92,10 @@ class MailSettings(
     """An officer's mailbox.
 
     Attributes:
+        to: who gets it; the server must accept it for all of them.
         starttls: encrypt before anything is said; without it, only for this host.
+        ca_file: a PEM file with the certificates that the server's is checked against;
+            without it, those that this host trusts.
         username: who logs in; nobody does without.
         password_file: holds the password alone, mode 0600.
     """
@@ -94,9 +103,10 @@ class MailSettings(
     name: AnchorName
     host: OneLine
     sender: OneLine
-    to: OneLine
+    to: Annotated[tuple[OneLine, ...], Meta(min_length=1, max_length=32)]
     port: Port = 587
     starttls: bool = True
+    ca_file: OneLine | None = None
     username: OneLine | None = None
     password_file: OneLine | None = None
     logs: Logs = ALL_LOGS
@@ -115,7 +125,8 @@ class TimeStampSettings(
     """An RFC 3161 time stamp authority.
 
     Attributes:
-        certificate: a PEM file with the root certificate that its tokens verify under.
+        certificate: a PEM file with the root certificate that its tokens verify under,
+            and with the certificates between, where its tokens do not carry them.
         policy_oid: the policy that its tokens must name.
         plain_http: admit http:// beyond this host: a token is signed and holds a hash.
     """
