@@ -1,7 +1,7 @@
 """Nothing is released before its record is durable, and every ending is recorded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +245,7 @@ def test_the_last_piece_waits_for_the_closing(trail: Trail) -> None:
     """A reader who has the whole answer must be in the record by then."""
     with trail.access(user_id="dr-1") as access:
         stream = access.stream(iter(["one ", "two ", "three"]))
-    first = [next(stream), next(stream)]
+        first = [next(stream), next(stream)]
     before = closings(trail)
     rest = list(stream)
 
@@ -316,6 +316,57 @@ def test_a_block_that_fails_closes_its_stream_as_failed(trail: Trail) -> None:
         raise BrokenModelError
 
     assert closings(trail) == [(Outcome.FAILED, 0)]
+
+
+def test_a_stream_that_nobody_began_is_closed_with_its_block(trail: Trail) -> None:
+    """Otherwise an access counts as "outcome unknown, treated as released" for ever."""
+    with trail.access(user_id="dr-1") as access:
+        stream = access.stream(iter([CANARY, "two"]))
+    with pytest.raises(InputError, match="within its block") as caught:
+        next(stream)
+    stream.close()
+
+    assert CANARY not in repr(caught.value)
+    assert closings(trail) == [(Outcome.NOT_RELEASED, 0)]
+
+
+def test_a_stream_that_is_closed_unread_releases_nothing(trail: Trail) -> None:
+    """A server closes what it was given when the client has gone before the first byte."""
+    stream = open_access(trail).stream(iter(["one ", "two"]))
+    stream.close()
+    stream.close()
+    with pytest.raises(InputError, match="closed"):
+        next(stream)
+
+    assert closings(trail) == [(Outcome.NOT_RELEASED, 0)]
+
+
+def test_a_block_that_fails_says_what_its_stream_had_passed_on(trail: Trail) -> None:
+    """What went out before the failure was disclosed; nothing may go out after it."""
+    with pytest.raises(BrokenModelError), trail.access(user_id="dr-1") as access:  # noqa: PT012 - all lines are the case
+        stream = access.stream(iter(["one ", "two ", "three"]))
+        next(stream)
+        raise BrokenModelError
+    with pytest.raises(InputError, match="closed"):
+        next(stream)
+
+    assert closings(trail) == [(Outcome.FAILED, 4)]
+
+
+def test_a_generator_around_a_block_passes_its_reader_on(trail: Trail) -> None:
+    """This is how a web handler streams: its reader going away is no failure."""
+
+    def answer() -> Generator[str, None, None]:
+        with trail.access(user_id="dr-1") as access:
+            access.retrieved(RECORDS)
+            yield from access.stream(iter(["one ", "two ", "three"]))
+
+    assert list(answer()) == ["one ", "two ", "three"]
+    reader = answer()
+    next(reader)
+    reader.close()
+
+    assert closings(trail) == [(Outcome.RELEASED, 13), (Outcome.PARTLY_RELEASED, 4)]
 
 
 # --- the same on an event loop ---
@@ -456,6 +507,35 @@ def test_async_streams_that_end_early(trail_dir: Path) -> None:
     assert run(trail_dir, scenario) == [
         (Outcome.PARTLY_RELEASED, 4),
         (Outcome.FAILED, 4),
+    ]
+
+
+def test_async_streams_that_nobody_reads(trail_dir: Path) -> None:
+    """Left with its block, closed unread, or abandoned by a reader: each is recorded."""
+
+    async def scenario(trail: AsyncTrail) -> Any:
+        async with trail.access(user_id="dr-1") as access:
+            left = access.stream(pieces("one ", "two"))
+        with pytest.raises(InputError, match="within its block"):
+            await anext(left)
+        await left.aclose()
+        unread = (await open_async(trail)).stream(pieces("one ", "two"))
+        await unread.aclose()
+
+        async def answer() -> AsyncGenerator[str, None]:
+            async with trail.access(user_id="dr-1") as access:
+                async for piece in access.stream(pieces("one ", "two ", "three")):
+                    yield piece
+
+        reader = answer()
+        await anext(reader)
+        await reader.aclose()
+        return closings(trail)
+
+    assert run(trail_dir, scenario) == [
+        (Outcome.NOT_RELEASED, 0),
+        (Outcome.NOT_RELEASED, 0),
+        (Outcome.PARTLY_RELEASED, 4),
     ]
 
 

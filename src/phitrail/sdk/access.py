@@ -9,15 +9,14 @@ with trail.access(user_id="dr-0012", user_role="physician", use_case="chart_qa")
 
 Each call returns once its record is durable; if the log cannot take it, it raises and
 nothing goes on. Leaving the block without a release closes the access as
-`not_released`, by an exception as `failed`.
+`not_released`, by an exception as `failed`. A stream (`sdk.answer_stream`) that was begun
+may go on after its block; one that was not is closed with it.
 """
 
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
     Awaitable,
     Callable,
-    Generator,
     Iterable,
     Iterator,
     Sequence,
@@ -37,6 +36,11 @@ from phitrail.events.audit import CallerEvent
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Outcome
 from phitrail.sdk import clock
+from phitrail.sdk.answer_stream import (
+    AnswerStream,
+    AsyncAnswerStream,
+    checked_text,
+)
 from phitrail.tlog.receipt import Receipt
 
 
@@ -62,7 +66,7 @@ class _Life:
     def __init__(self, life: AccessLife) -> None:
         self._life = life
         self._began_us = clock.monotonic_us()
-        self._is_streaming = False
+        self._stream: AnswerStream | AsyncAnswerStream | None = None
         self._receipts: list[Receipt] = []
 
     @property
@@ -86,11 +90,25 @@ class _Life:
             call=call,
         )
 
-    def _leaving(self, error: BaseException | None) -> Outcome | None:
-        """Say how leaving the block closes the access, if it does."""
-        if self._life.is_closed or (self._is_streaming and error is None):
+    def _leaving(
+        self, error: BaseException | None
+    ) -> tuple[Outcome, str | None] | None:
+        """Say how leaving the block closes the access, if it does; stop its stream."""
+        if self._life.is_closed:
             return None
-        return Outcome.FAILED if error is not None else Outcome.NOT_RELEASED
+        stream = self._stream
+        if stream is None or not stream.is_begun:
+            outcome = Outcome.NOT_RELEASED if error is None else Outcome.FAILED
+            sent = None
+        elif error is None:
+            return None
+        else:
+            is_reader_gone = isinstance(error, GeneratorExit)
+            outcome = Outcome.PARTLY_RELEASED if is_reader_gone else Outcome.FAILED
+            sent = stream.sent
+        if stream is not None:
+            stream.stop()
+        return outcome, sent
 
     @contextmanager
     def _taken_back(self, take_back: Callable[[], None]) -> Iterator[None]:
@@ -103,12 +121,11 @@ class _Life:
             take_back()
             raise
 
-    def _start_stream(self) -> None:
-        if self._is_streaming or self._life.is_closed:
+    def _check_streams_once(self) -> None:
+        if self._stream is not None or self._life.is_closed:
             raise InputError.for_field(
                 "access", "is closed or streams already; begin a new one"
             )
-        self._is_streaming = True
 
 
 class Access(_Life):
@@ -171,43 +188,28 @@ class Access(_Life):
             InputError: the access is closed, or the text has no bytes.
             StorageError: not recorded; the text must not be shown.
         """
-        self._close(Outcome.RELEASED, _checked_text(text, "text"), call)
+        self._close(Outcome.RELEASED, checked_text(text, "text"), call)
         return text
 
     def stream(
         self, deltas: Iterable[str], *, call: ModelCall | None = None
-    ) -> Generator[str, None, None]:
+    ) -> AnswerStream:
         """Pass on pieces of an answer; the last one only after the closing is durable.
 
-        The access stays open until the stream ends, also when its block is left. A reader
-        who stops early leaves `partly_released`, an error of the source `failed`.
+        Begin to read within the block: a stream that was begun may then go on after it
+        and closes the access at its end. A reader who stops early leaves
+        `partly_released`, an error of the source `failed`, a stream that nobody began to
+        read `not_released`.
 
         Raises:
+            InputError: the access is closed or streams already.
             StorageError: the closing was not recorded; the last piece was held back.
         """
-        self._start_stream()
-        return self._stream(deltas, call)
-
-    def _stream(
-        self, deltas: Iterable[str], call: ModelCall | None
-    ) -> Generator[str, None, None]:
-        out: list[str] = []
-        held: str | None = None
-        try:
-            for delta in deltas:
-                if held is not None:
-                    out.append(held)
-                    yield held
-                held = _checked_text(delta, "deltas")
-        except GeneratorExit:
-            self._close(Outcome.PARTLY_RELEASED, "".join(out), call)
-            raise
-        except BaseException:
-            self._close(Outcome.FAILED, "".join(out), call)
-            raise
-        self._close(Outcome.RELEASED, "".join(out) + (held or ""), call)
-        if held is not None:
-            yield held
+        self._check_streams_once()
+        self._stream = stream = AnswerStream(
+            deltas, lambda outcome, sent: self._close(outcome, sent, call)
+        )
+        return stream
 
     def _close(
         self, outcome: Outcome, released: str | None, call: ModelCall | None = None
@@ -231,11 +233,11 @@ class Access(_Life):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        outcome = self._leaving(error)
-        if outcome is None:
+        closing = self._leaving(error)
+        if closing is None:
             return
         try:
-            self._close(outcome, None)
+            self._close(*closing)
         except PhitrailError:
             if error is None:
                 raise
@@ -298,40 +300,25 @@ class AsyncAccess(_Life):
             InputError: the access is closed, or the text has no bytes.
             StorageError: not recorded; the text must not be shown.
         """
-        await self._close(Outcome.RELEASED, _checked_text(text, "text"), call)
+        await self._close(Outcome.RELEASED, checked_text(text, "text"), call)
         return text
 
     def stream(
         self, deltas: AsyncIterable[str], *, call: ModelCall | None = None
-    ) -> AsyncGenerator[str, None]:
-        """Pass on pieces of an answer; the last one only after the closing is durable.
+    ) -> AsyncAnswerStream:
+        """Pass on pieces of an answer; see `Access.stream`.
 
         Raises:
+            InputError: the access is closed or streams already.
             StorageError: the closing was not recorded; the last piece was held back.
         """
-        self._start_stream()
-        return self._stream(deltas, call)
+        self._check_streams_once()
 
-    async def _stream(
-        self, deltas: AsyncIterable[str], call: ModelCall | None
-    ) -> AsyncGenerator[str, None]:
-        out: list[str] = []
-        held: str | None = None
-        try:
-            async for delta in deltas:
-                if held is not None:
-                    out.append(held)
-                    yield held
-                held = _checked_text(delta, "deltas")
-        except GeneratorExit:
-            await self._close(Outcome.PARTLY_RELEASED, "".join(out), call)
-            raise
-        except BaseException:
-            await self._close(Outcome.FAILED, "".join(out), call)
-            raise
-        await self._close(Outcome.RELEASED, "".join(out) + (held or ""), call)
-        if held is not None:
-            yield held
+        async def close(outcome: Outcome, sent: str | None) -> None:
+            await self._close(outcome, sent, call)
+
+        self._stream = stream = AsyncAnswerStream(deltas, close)
+        return stream
 
     async def _close(
         self, outcome: Outcome, released: str | None, call: ModelCall | None = None
@@ -355,18 +342,11 @@ class AsyncAccess(_Life):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        outcome = self._leaving(error)
-        if outcome is None:
+        closing = self._leaving(error)
+        if closing is None:
             return
         try:
-            await self._close(outcome, None)
+            await self._close(*closing)
         except PhitrailError:
             if error is None:
                 raise
-
-
-def _checked_text(text: object, field: str) -> str:
-    """Refuse what is no text: nothing else can be hashed, so nothing else goes out."""
-    if not isinstance(text, str):
-        raise InputError.for_field(field, "must be text")
-    return text

@@ -1,0 +1,164 @@
+"""An answer that goes out in pieces: the last one only after the closing is durable.
+
+1. A piece is held until the next one has come; the last one until the access is closed.
+2. A reader who stops early leaves `partly_released`, an error of the source `failed`, each
+   with what went out until then.
+3. A stream that nobody began to read when its block is left, or that is closed unread,
+   leaves `not_released`; it gives nothing afterwards. One that was begun goes on after its
+   block was left without an error, and closes the access at its end.
+
+How an access is closed is the access's business: it hands in a callable for that.
+"""
+
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from typing import Self
+
+from phitrail.errors import InputError
+from phitrail.events.codes import Outcome
+
+
+class _Pieces:
+    """What went out so far, and whether anything may go out still."""
+
+    def __init__(self) -> None:
+        self._sent: list[str] = []
+        self._is_stopped = False
+        self.is_begun = False
+
+    @property
+    def sent(self) -> str:
+        """What went out so far."""
+        return "".join(self._sent)
+
+    def stop(self) -> None:
+        """Give nothing any more: the access was closed in another way."""
+        self._is_stopped = True
+
+    def _begin(self) -> None:
+        if self._is_stopped:
+            raise InputError.for_field(
+                "access",
+                "was closed before this stream was read to its end; read it within its "
+                "block, and begin a new access",
+            )
+        self.is_begun = True
+
+
+class AnswerStream(_Pieces, Iterator[str]):
+    """The pieces of one answer, for threads."""
+
+    def __init__(
+        self, deltas: Iterable[str], close: Callable[[Outcome, str | None], None]
+    ) -> None:
+        super().__init__()
+        self._close = close
+        self._pieces = self._pass_on(deltas)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        self._begin()
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Stop reading; the access is closed with what went out until now.
+
+        Raises:
+            StorageError: that was not recorded.
+        """
+        if self.is_begun or self._is_stopped:
+            self._pieces.close()
+            return
+        self._close(Outcome.NOT_RELEASED, None)
+        self.stop()
+
+    def _pass_on(self, deltas: Iterable[str]) -> Generator[str, None, None]:
+        held: str | None = None
+        try:
+            for delta in deltas:
+                if held is not None:
+                    self._sent.append(held)
+                    yield held
+                held = checked_text(delta, "deltas")
+        except GeneratorExit:
+            if not self._is_stopped:
+                self._close(Outcome.PARTLY_RELEASED, self.sent)
+            raise
+        except BaseException:
+            self._close(Outcome.FAILED, self.sent)
+            raise
+        self._close(Outcome.RELEASED, self.sent + (held or ""))
+        if held is not None:
+            yield held
+
+
+class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
+    """The pieces of one answer, for event loops."""
+
+    def __init__(
+        self,
+        deltas: AsyncIterable[str],
+        close: Callable[[Outcome, str | None], Awaitable[None]],
+    ) -> None:
+        super().__init__()
+        self._close = close
+        self._pieces = self._pass_on(deltas)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        self._begin()
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """Stop reading; the access is closed with what went out until now.
+
+        Raises:
+            StorageError: that was not recorded.
+        """
+        if self.is_begun or self._is_stopped:
+            await self._pieces.aclose()
+            return
+        await self._close(Outcome.NOT_RELEASED, None)
+        self.stop()
+
+    async def _pass_on(self, deltas: AsyncIterable[str]) -> AsyncGenerator[str, None]:
+        held: str | None = None
+        try:
+            async for delta in deltas:
+                if held is not None:
+                    self._sent.append(held)
+                    yield held
+                held = checked_text(delta, "deltas")
+        except GeneratorExit:
+            if not self._is_stopped:
+                await self._close(Outcome.PARTLY_RELEASED, self.sent)
+            raise
+        except BaseException:
+            await self._close(Outcome.FAILED, self.sent)
+            raise
+        await self._close(Outcome.RELEASED, self.sent + (held or ""))
+        if held is not None:
+            yield held
+
+
+def checked_text(text: object, field: str) -> str:
+    """Refuse what is no text: nothing else can be hashed, so nothing else goes out.
+
+    Raises:
+        InputError: it is no text.
+    """
+    if not isinstance(text, str):
+        raise InputError.for_field(field, "must be text")
+    return text
