@@ -10,6 +10,7 @@ PhitrailError
   ConfigError         the operator, at start                     (exit 78)
   IntegrityError      everyone: the log or a bundle does not verify; never
                       caught and passed over, always an event    (500, exit 1)
+    OtherHistoryError    ... and a place outside holds another history of it
   UnverifiableError   the auditor: nothing contradicts the log, and nothing from
                       outside supports it                        (exit 3)
 
@@ -65,6 +66,14 @@ class ConfigError(PhitrailError):
 
 class IntegrityError(PhitrailError):
     """The log or a bundle does not verify."""
+
+
+class OtherHistoryError(IntegrityError):
+    """A place outside holds another history; `evidence` is the note that shows it."""
+
+    def __init__(self, message: str, *, evidence: bytes = b"") -> None:
+        super().__init__(message)
+        self.evidence = evidence
 
 
 class UnverifiableError(PhitrailError):
