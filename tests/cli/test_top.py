@@ -10,8 +10,11 @@ import pytest
 from tests.cli.conftest import Command
 from tests.trails import check_whole, record_events
 
+from phitrail.app.wiring import read_pins
 from phitrail.cli.exit_codes import ExitCode
-from phitrail.keys.recovery import PREFIX
+from phitrail.events.codes import Log
+from phitrail.events.protected import Protected
+from phitrail.keys.recovery import PREFIX, read_recovery_key
 
 
 def test_init_hands_out_the_recovery_key_once(
@@ -43,6 +46,56 @@ def test_init_writes_the_recovery_key_to_a_file_of_ones_own(
     assert ran.data["origins"] == ["local/audit", "local/security", "local/quality"]
     assert file.read_text().startswith(f"{PREFIX}:local:")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_init_hands_the_recovery_key_out_in_shares(
+    phitrail: Command, tmp_path: Path
+) -> None:
+    """Three people keep it; what is handed out must be enough for any two of them."""
+    trail, file = tmp_path / "trail", tmp_path / "recovery.share"
+    ran = phitrail(
+        "init",
+        *("--tenant", "clinic.example", "--trail", trail),
+        *("--recovery-shares", "2of3", "--recovery-out", file, "--json"),
+    )
+    files = [Path(f"{file}.{number}") for number in (1, 2, 3)]
+    pinned = read_pins(trail)[Log.AUDIT].recovery_key
+    two = "\n".join(one.read_text() for one in files[1:])
+    key = read_recovery_key(
+        Protected(two), tenant="clinic.example", public_key=pinned.public_key
+    )
+
+    assert ran.data["recovery_out"] == [str(one) for one in files]
+    assert ran.data["recovery_shares"] == []
+    assert "Give each share to another person" in ran.err
+    assert key.public_key().public_bytes_raw() == pinned.public_key
+    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+
+
+def test_init_shows_three_shares_where_no_file_is_named(
+    phitrail: Command, tmp_path: Path
+) -> None:
+    """A share that is not shown is lost: nothing keeps it."""
+    ran = phitrail("init", "--trail", tmp_path / "trail", "--recovery-shares", "2of3")
+    shares = ran.out.strip().split("\n\n")
+
+    assert [len(share.split()) for share in shares] == [33, 33, 33]
+
+
+def test_init_leaves_no_share_where_one_could_not_be_written(
+    phitrail: Command, tmp_path: Path
+) -> None:
+    """A trail without its whole recovery key must not come to be, nor stray shares."""
+    trail, file = tmp_path / "trail", tmp_path / "recovery.share"
+    Path(f"{file}.3").write_text("another")
+    ran = phitrail(
+        "init",
+        *("--trail", trail, "--recovery-shares", "2of3", "--recovery-out", file),
+    )
+
+    assert ran.code == ExitCode.USAGE
+    assert not trail.exists()
+    assert [Path(f"{file}.3")] == sorted(tmp_path.glob("recovery.share*"))
 
 
 def test_init_overwrites_nothing(phitrail: Command, tmp_path: Path) -> None:

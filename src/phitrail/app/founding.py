@@ -31,7 +31,7 @@ from phitrail.identity.map import create_identity_map
 from phitrail.identity.surrogate import written_surrogate
 from phitrail.keys.fingerprints import print_fingerprints
 from phitrail.keys.local import LocalKeys
-from phitrail.keys.recovery import make_recovery_key
+from phitrail.keys.recovery import make_recovery_key, make_recovery_shares
 from phitrail.tlog.entry import Entry
 from phitrail.tlog.genesis import origin_of, recovery_name
 from phitrail.tlog.hashing import hash_leaf
@@ -45,11 +45,11 @@ NONCE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """What `init` made, and the recovery key to hand out once."""
+    """What `init` made, and the recovery key to hand out once: one line, or its shares."""
 
     directory: Path
     origins: tuple[str, ...]
-    recovery_key: Protected[str]
+    recovery: tuple[Protected[str], ...]
 
 
 def found_trail(
@@ -58,8 +58,16 @@ def found_trail(
     now: datetime,
     *,
     vocabulary: dict[str, tuple[str, ...]] | None = None,
+    in_shares: bool = False,
 ) -> Founded:
     """Make a trail in an empty or absent directory.
+
+    Args:
+        directory: where.
+        tenant_name: whose logs these are.
+        now: the time of the founding.
+        vocabulary: terms of the tenant beside those to begin with.
+        in_shares: hand the recovery key out as three shares, of which two are needed.
 
     Raises:
         InputError: the tenant name is no name; nothing was made.
@@ -75,7 +83,7 @@ def found_trail(
     policy = Policy()
     write_config(directory, tenant, policy)
     keys = LocalKeys.create(directory / wiring.KEYS, created_at=format_time(now))
-    public, recovery_line = make_recovery_key(tenant_name)
+    public, handed_out = _make_recovery(tenant_name, in_shares=in_shares)
     recovery = VerifierKey.derive(recovery_name(tenant_name), ED25519, public)
     log_keys = wiring.wire_log_keys(tenant_name, keys)
     trail_id = new_uuid7(now)
@@ -107,7 +115,16 @@ def found_trail(
     finally:
         trail.close()
     origins = tuple(origin_of(tenant_name, log) for log in Log)
-    return Founded(directory, origins, recovery_line)
+    return Founded(directory, origins, handed_out)
+
+
+def _make_recovery(
+    tenant_name: str, *, in_shares: bool
+) -> tuple[bytes, tuple[Protected[str], ...]]:
+    if in_shares:
+        return make_recovery_shares()
+    public, line = make_recovery_key(tenant_name)
+    return public, (line,)
 
 
 def _publish(trail: wiring.Trail) -> None:

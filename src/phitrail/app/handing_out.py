@@ -1,50 +1,86 @@
-"""The recovery key leaves once: into a file of the operator's, or onto the screen.
+"""The recovery key leaves once: into files of the operator's, or onto the screen.
 
-1. The file is made first, mode 0600, and must not exist: a trail whose recovery key
-   could not be handed out is not made.
+1. A key in one line goes into FILE; its shares into FILE.1, FILE.2 and FILE.3, one for
+   each of three people. The files are made first, mode 0600, and must not exist: a
+   trail whose recovery key could not be handed out is not made.
 2. Nothing keeps the key after that. Whoever loses it cannot replace a signing key after
    a compromise.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 from phitrail.app.founding import Founded
 from phitrail.errors import InputError, StorageError
 from phitrail.events.unprotect import unprotect
+from phitrail.keys.recovery import COMMENT, SHARES, SHARES_NEEDED
 
 
-def recovery_line(founded: Founded) -> str:
-    """Return the line to hand out; the one use of it is to show it to the operator."""
-    return unprotect(founded.recovery_key)
+def recovery_lines(founded: Founded) -> tuple[str, ...]:
+    """Return what to hand out; the one use of it is to show it to the operator."""
+    return tuple(map(unprotect, founded.recovery))
 
 
-def found_with_recovery_file(path: Path, found: Callable[[], Founded]) -> Founded:
-    """Found a trail and write its recovery key to a new file.
+def recovery_files(path: Path, *, in_shares: bool) -> tuple[Path, ...]:
+    """Name the files that the recovery key goes to."""
+    if not in_shares:
+        return (path,)
+    return tuple(Path(f"{path}.{number}") for number in range(1, SHARES + 1))
+
+
+def found_with_recovery_files(
+    paths: Sequence[Path], found: Callable[[], Founded]
+) -> Founded:
+    """Found a trail and write its recovery key to new files, one for each part of it.
 
     Raises:
-        InputError: the file exists.
-        StorageError: it cannot be written.
+        InputError: a file exists.
+        StorageError: one cannot be written.
     """
+    made: list[Path] = []
+    try:
+        with ExitStack() as stack:
+            files = []
+            for path in paths:
+                files.append(stack.enter_context(_make(path)))
+                made.append(path)
+            founded = found()
+            _write(founded, files)
+    except OSError as error:
+        raise StorageError(
+            f"the recovery key could not be written to {paths[0]}: {error.strerror}; "
+            "remove the trail and run `phitrail init` again"
+        ) from error
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+    return founded
+
+
+def _make(path: Path) -> TextIO:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise InputError.for_field("--recovery-out", "must not exist yet") from None
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            founded = found()
-            file.write(recovery_line(founded) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise StorageError(
-            f"the recovery key could not be written to {path}: {error.strerror}; "
-            "remove the trail and run `phitrail init` again"
-        ) from error
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return founded
+    return os.fdopen(handle, "w", encoding="utf-8")
+
+
+def _write(founded: Founded, files: Sequence[TextIO]) -> None:
+    tenant = founded.origins[0].rpartition("/")[0]
+    for number, (line, file) in enumerate(
+        zip(recovery_lines(founded), files, strict=True), start=1
+    ):
+        if len(files) > 1:
+            file.write(
+                f"{COMMENT} {tenant}: share {number} of {len(files)} of the recovery "
+                f"key; any {SHARES_NEEDED} give it\n"
+            )
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())

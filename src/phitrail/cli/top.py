@@ -1,6 +1,8 @@
 """The verbs of the top level: init and status here, verify and demo beside."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +10,11 @@ import typer
 
 from phitrail.app import clock
 from phitrail.app.founding import Founded, found_trail
-from phitrail.app.handing_out import found_with_recovery_file, recovery_line
+from phitrail.app.handing_out import (
+    found_with_recovery_files,
+    recovery_files,
+    recovery_lines,
+)
 from phitrail.app.status import LogStatus, TrailStatus, read_status
 from phitrail.cli.demo import demo
 from phitrail.cli.exit_codes import ExitCode
@@ -21,11 +27,18 @@ from phitrail.tlog.layout import public_checkpoint
 _KIB = 1024
 
 
+class RecoveryShares(StrEnum):
+    """How the recovery key may be split."""
+
+    TWO_OF_THREE = "2of3"
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the program."""
     app.command(
         epilog=examples(
             "phitrail init --tenant hospital.example --recovery-out recovery.key",
+            "phitrail init --recovery-shares 2of3 --recovery-out recovery.share",
             "phitrail init --trail /srv/phitrail --json",
         )
     )(init)
@@ -60,7 +73,15 @@ def init(
         typer.Option(
             "--recovery-out",
             metavar="FILE",
-            help="Write the recovery key here instead of to stdout.",
+            help="Write the recovery key here instead of to stdout (shares: FILE.1 "
+            "and so on).",
+        ),
+    ] = None,
+    recovery_shares: Annotated[
+        RecoveryShares | None,
+        typer.Option(
+            "--recovery-shares",
+            help="Hand the recovery key out in three shares; any two of them give it.",
         ),
     ] = None,
     trail: TrailDirectory = DEFAULT_TRAIL,
@@ -73,36 +94,57 @@ def init(
     """
     output = Output(as_json)
 
-    def found() -> Founded:
-        return found_trail(trail, tenant, clock.now())
+    in_shares = recovery_shares is not None
 
+    def found() -> Founded:
+        return found_trail(trail, tenant, clock.now(), in_shares=in_shares)
+
+    files: tuple[Path, ...] = ()
+    shown: tuple[str, ...] = ()
     if recovery_out is None:
         founded = found()
-        key = recovery_line(founded)
+        shown = recovery_lines(founded)
     else:
-        founded = found_with_recovery_file(recovery_out, found)
-        key = ""
+        files = recovery_files(recovery_out, in_shares=in_shares)
+        founded = found_with_recovery_files(files, found)
     if as_json:
-        output.data(
-            {
-                "trail": str(trail),
-                "origins": list(founded.origins),
-                "recovery_key": key or None,
-                "recovery_out": None if recovery_out is None else str(recovery_out),
-            }
-        )
-    elif key:
-        output.line(key)
-    place = f"is in {recovery_out}" if recovery_out else "is printed once, above"
+        output.data(_init_object(founded, shown, files))
+    elif shown:
+        output.line("\n\n".join(shown))
+    _say_what_is_next(output, founded, files)
+    return ExitCode.OK
+
+
+def _init_object(
+    founded: Founded, shown: Sequence[str], files: Sequence[Path]
+) -> dict[str, object]:
+    names = [str(file) for file in files]
+    in_shares = len(founded.recovery) > 1
+    return {
+        "trail": str(founded.directory),
+        "origins": list(founded.origins),
+        "recovery_key": shown[0] if shown and not in_shares else None,
+        "recovery_shares": list(shown) if in_shares else [],
+        "recovery_out": (names if in_shares else names[0]) if names else None,
+    }
+
+
+def _say_what_is_next(output: Output, founded: Founded, files: Sequence[Path]) -> None:
+    trail = founded.directory
+    tenant = founded.origins[0].rpartition("/")[0]
+    place = "is in " + ", ".join(map(str, files)) if files else "is printed once, above"
+    keep = "Move it off this host and into a safe"
+    if len(founded.recovery) > 1:
+        place += ", in three shares"
+        keep = "Give each share to another person; any two of them give it"
     output.say(
         f"made a trail for {tenant} in {trail}\n"
-        f"The recovery key {place}. Move it off this host and into a safe: it replaces\n"
+        f"The recovery key {place}. {keep}: it replaces\n"
         "the signing keys after a compromise, and phitrail has kept no copy.\n"
         "Next: terms of your house go into tenant.yaml; then keep a checkpoint outside\n"
         "this host, so that a rewritten history can be told from the true one:\n"
         f"  cp {trail}/{public_checkpoint(Log.AUDIT)} /somewhere/else/audit.checkpoint"
     )
-    return ExitCode.OK
 
 
 def status(trail: TrailDirectory = DEFAULT_TRAIL, as_json: AsJson = False) -> int:

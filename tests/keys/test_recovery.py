@@ -1,0 +1,119 @@
+"""The recovery key comes back from its line or any two shares, or says why it does not."""
+
+from itertools import combinations
+
+import pytest
+
+from phitrail.errors import InputError
+from phitrail.events.protected import Protected
+from phitrail.events.unprotect import unprotect
+from phitrail.keys.recovery import (
+    SHARES,
+    WORDS_OF_A_SHARE,
+    make_recovery_key,
+    make_recovery_shares,
+    read_recovery_key,
+)
+
+TENANT = "clinic.example"
+PUBLIC, LINE = make_recovery_key(TENANT)
+SHARED_PUBLIC, SHARED = make_recovery_shares()
+SHARES_IN_CLEAR = tuple(map(unprotect, SHARED))
+
+
+def read(written: str, public_key: bytes = SHARED_PUBLIC) -> bytes:
+    """Read a key back; return its public half."""
+    key = read_recovery_key(Protected(written), tenant=TENANT, public_key=public_key)
+    return key.public_key().public_bytes_raw()
+
+
+def refusal(written: str, public_key: bytes = SHARED_PUBLIC) -> str:
+    """Have a text refused; no word of it may stand in the error or behind it."""
+    with pytest.raises(InputError) as caught:
+        read(written, public_key)
+    told = str(caught.value)
+    behind = repr(caught.value.__context__)
+    for word in written.split():
+        assert len(word) < 5 or (word not in told.split() and word not in behind)
+    return told
+
+
+def test_the_line_gives_the_key_back() -> None:
+    """A key that cannot be read back after years is no recovery key."""
+    assert read(unprotect(LINE) + "\n", PUBLIC) == PUBLIC
+
+
+@pytest.mark.parametrize("pair", list(combinations(range(SHARES), 2)))
+def test_any_two_shares_give_the_key_back(pair: tuple[int, int]) -> None:
+    """One of the three people may be gone when the key is needed."""
+    first, second = (SHARES_IN_CLEAR[index] for index in pair)
+
+    assert read(f"# share\n{second}\n\n{first.upper()}\n") == SHARED_PUBLIC
+
+
+def test_shares_may_be_broken_over_lines_and_all_three_may_come() -> None:
+    """People copy words from paper as they stand there."""
+    words = " ".join(SHARES_IN_CLEAR).split()
+    broken = "\n".join(" ".join(words[at : at + 7]) for at in range(0, len(words), 7))
+
+    assert read(broken) == SHARED_PUBLIC
+    assert {len(share.split()) for share in SHARES_IN_CLEAR} == {WORDS_OF_A_SHARE}
+
+
+def test_shares_are_handed_out_masked() -> None:
+    """A share in a log file is half of the key."""
+    assert SHARES_IN_CLEAR[0].split()[4] not in repr(SHARED)
+
+
+def test_too_few_shares_are_refused_with_their_rule() -> None:
+    """The same share twice is one share."""
+    share = SHARES_IN_CLEAR[0]
+
+    assert "2 different shares are needed" in refusal(share)
+    assert "2 different shares are needed" in refusal(f"{share}\n{share}")
+
+
+def test_a_mistyped_or_missing_word_is_refused_by_the_share_s_number() -> None:
+    """Whoever typed 66 words must know where to look."""
+    first, second = SHARES_IN_CLEAR[:2]
+    words = second.split()
+    words[10], words[20] = words[20], words[10]
+
+    assert "share 2 of those given" in refusal(f"{first}\n{' '.join(words)}")
+    assert "32 words were given" in refusal(" ".join(words[:-1]))
+    assert "share 1 of those given" in refusal(" ".join(["zzzzzz"] * 33))
+
+
+def test_shares_of_two_keys_are_refused() -> None:
+    """Two tenants of one house may keep their shares in one safe."""
+    _, others = make_recovery_shares()
+    mixed = f"{SHARES_IN_CLEAR[0]}\n{unprotect(others[1])}"
+
+    assert "of different keys" in refusal(mixed)
+
+
+def test_another_key_is_refused_however_it_comes() -> None:
+    """A wrong key must fail before anything is signed with it."""
+    both = "\n".join(SHARES_IN_CLEAR[:2])
+
+    assert "the genesis of this trail pins" in refusal(both, PUBLIC)
+    assert "the genesis of this trail pins" in refusal(unprotect(LINE))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (lambda _: " \n# nothing\n", "is empty"),
+        (lambda line: line.replace(TENANT, "other.example"), "another tenant"),
+        (lambda line: line.replace("v1", "v2"), "must be one line"),
+        (lambda line: f"{line}\nabandon", "must be one line"),
+        (lambda line: line[:-3], "cut or mistyped"),
+        (lambda line: f"{line}é", "cut or mistyped"),
+    ],
+    ids=["empty", "tenant", "version", "more", "cut", "no-ascii"],
+)
+def test_a_damaged_line_is_refused_with_its_rule(spoil: object, rule: str) -> None:
+    """The person with the line must learn what to look for."""
+    assert callable(spoil)
+
+    assert rule in refusal(spoil(unprotect(LINE)), PUBLIC)
