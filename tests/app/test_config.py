@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from phitrail.app.config import TENANT_FILE, read_policy, read_tenant
+from phitrail.anchor.settings import DirectorySettings, MailSettings, WitnessSettings
+from phitrail.app.config import (
+    ANCHORS_FILE,
+    TENANT_FILE,
+    read_anchors,
+    read_policy,
+    read_tenant,
+    write_anchors,
+)
 from phitrail.errors import ConfigError
+from phitrail.events.codes import Log
 
 CANARY = "Wilhelmina-Quux"
 
@@ -78,3 +87,72 @@ def test_missing_files_say_what_to_do(tmp_path: Path) -> None:
         read_tenant(tmp_path)
     with pytest.raises(ConfigError, match=r"run `phitrail init`, or point --trail"):
         read_policy(tmp_path)
+
+
+def test_anchors_read_back_as_they_were_written(tmp_path: Path) -> None:
+    """A default that is lost on the way would send checkpoints elsewhere, or never."""
+    anchors = (
+        WitnessSettings(name="county", url="https://w.example", vkey="w+0+0"),
+        DirectorySettings(name="share", path="/mnt/share", logs=(Log.AUDIT,)),
+        MailSettings(
+            name="officer", host="mx", sender="a@b", to=("c@d",), within_s=90_000.0
+        ),
+    )
+    digests = {write_anchors(tmp_path, anchors) for _ in range(2)}
+
+    assert anchors == read_anchors(tmp_path)
+    assert len(digests) == 1
+    assert "starttls" not in (tmp_path / ANCHORS_FILE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "must hold one key, anchors"),
+        ("anchors: {}", "anchors must be a list"),
+        (f"anchors: [{{kind: {CANARY}}}]", "anchor number 1: kind must be one of"),
+        ("anchors: [{kind: []}]", "anchor number 1: kind must be one of"),
+        (f"anchors: [{CANARY}]", "anchor number 1: kind must be one of"),
+        ("anchors: [{kind: directory, name: a}]", "number 1: a required key"),
+        (
+            f"anchors: [{{kind: directory, name: a, path: /a, {CANARY}: 1}}]",
+            "anchor number 1: unknown key number 3",
+        ),
+        (
+            f"anchors: [{{kind: directory, name: {CANARY}, path: /a}}]",
+            "anchor number 1: name does not fit",
+        ),
+        (
+            f"anchors: [{{kind: witness, name: a, vkey: k, url: 'ftp://{CANARY}'}}]",
+            "anchor number 1: url does not fit",
+        ),
+        (
+            "anchors: [{kind: directory, name: a, path: /a, logs: []}]",
+            "anchor number 1: logs does not fit",
+        ),
+        (
+            "anchors: [{kind: directory, name: a, path: /a, within_s: 60}]",
+            "anchor number 1: within_s must be more than every_s",
+        ),
+        (
+            "anchors: [&one {kind: directory, name: a, path: /a}, *one]",
+            "two anchors have one name",
+        ),
+    ],
+)
+def test_a_wrong_anchors_file_is_refused_without_a_word_of_it(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """An anchor that is silently left out holds nothing."""
+    (tmp_path / ANCHORS_FILE).write_text(text)
+
+    with pytest.raises(ConfigError, match=told) as caught:
+        read_anchors(tmp_path)
+
+    assert CANARY not in repr(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_no_anchors_file_means_no_anchors(tmp_path: Path) -> None:
+    """A trail without one works, and `status` says UNANCHORED."""
+    assert read_anchors(tmp_path) == ()

@@ -1,10 +1,12 @@
 """docs/configuration.md knows every key, list, limit and default."""
 
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 from tests.docs.pages import DOCS, blocks, first_cells
 
+from phitrail.anchor.settings import AnchorSettings
 from phitrail.app.config import (
     IdentitySystems,
     Policy,
@@ -42,6 +44,14 @@ def test_every_key_of_policy_yaml_is_on_the_page_with_its_default() -> None:
             else f"{field.default:,}"
         )
         assert by_key[field.name].endswith(f"| {default} |")
+
+
+def test_every_key_of_anchors_yaml_is_on_the_page() -> None:
+    """Whoever sets an anchor up by hand has nothing else to go by."""
+    kinds = get_args(AnchorSettings)
+    keys = {field.name for kind in kinds for field in msgspec.structs.fields(kind)}
+
+    assert keys | {"kind"} == set(first_cells(PAGE, "## anchors.yaml")[1:])
 
 
 def test_every_list_of_the_vocabulary_is_on_the_page_with_its_fields() -> None:

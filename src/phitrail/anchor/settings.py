@@ -145,9 +145,3 @@ AnchorSettings: TypeAlias = (
     WitnessSettings | DirectorySettings | MailSettings | TimeStampSettings
 )
 """One anchor of `anchors.yaml`, whichever its kind."""
-
-
-class AnchorsFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole of `anchors.yaml`."""
-
-    anchors: tuple[AnchorSettings, ...] = ()

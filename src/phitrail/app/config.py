@@ -1,18 +1,23 @@
-"""tenant.yaml and policy.yaml: the tenant's own terms, and all numbers and defaults.
+"""tenant.yaml, policy.yaml, anchors.yaml: terms, numbers and places outside.
 
-Both are read once, strictly: an unknown key is refused, an error names file and key and
+Each is read once, strictly: an unknown key is refused, an error names file and key and
 never quotes a value. `tenant.yaml` says who we are and which terms we use; `policy.yaml`
-holds numbers. Code holds neither.
+holds numbers; `anchors.yaml`, which may be absent, says who holds checkpoints off this
+host. Code holds none of it.
 """
 
+import hashlib
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 import yaml
 
+from phitrail.anchor.settings import AnchorSettings
+from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, StorageError
 from phitrail.events.codes import Action
 from phitrail.events.shapes import ModelName, TenantName, Term
@@ -20,6 +25,7 @@ from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
 
 TENANT_FILE = "tenant.yaml"
 POLICY_FILE = "policy.yaml"
+ANCHORS_FILE = "anchors.yaml"
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -57,6 +63,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     publish_interval_s: Seconds = 1.0
     identity_lookups_per_hour: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 60
     tables_need_encrypted_volume: bool = False
+    anchors_needed: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    anchor_within_s: Annotated[float, msgspec.Meta(gt=0, le=2_592_000)] = 3_600.0
 
 
 STARTER_VOCABULARY: dict[str, tuple[str, ...]] = {
@@ -146,6 +154,79 @@ def read_policy(directory: Path) -> Policy:
     return _read(directory / POLICY_FILE, Policy)
 
 
+def read_anchors(directory: Path) -> tuple[AnchorSettings, ...]:
+    """Read anchors.yaml; nothing where there is none.
+
+    Raises:
+        ConfigError: names the anchor, by its place in the list, and the key that is wrong.
+    """
+    place = directory / ANCHORS_FILE
+    if not place.exists():
+        return ()
+    plain = _read_yaml(place)
+    if not isinstance(plain, dict) or set(plain) != {"anchors"}:
+        raise ConfigError(f"{place}: must hold one key, anchors")
+    if not isinstance(plain["anchors"], list):
+        raise ConfigError(f"{place}: anchors must be a list")
+    anchors = tuple(
+        _read_anchor(one, f"{place}: anchor number {number}")
+        for number, one in enumerate(plain["anchors"], start=1)
+    )
+    if len({anchor.name for anchor in anchors}) < len(anchors):
+        raise ConfigError(f"{place}: two anchors have one name; give each its own")
+    return anchors
+
+
+def _read_anchor(plain: object, where: str) -> AnchorSettings:
+    kinds = {kind.__struct_config__.tag: kind for kind in get_args(AnchorSettings)}
+    kind = plain.get("kind") if isinstance(plain, dict) else None
+    if not isinstance(plain, dict) or not isinstance(kind, str) or kind not in kinds:
+        raise ConfigError(f"{where}: kind must be one of {', '.join(map(str, kinds))}")
+    rest = {key: value for key, value in plain.items() if key != "kind"}
+    anchor: AnchorSettings = _convert(rest, kinds[kind], where)
+    if anchor.within_s is not None and anchor.within_s <= anchor.every_s:
+        raise ConfigError(
+            f"{where}: within_s must be more than every_s, or it is always late"
+        )
+    return anchor
+
+
+def write_anchors(directory: Path, anchors: Sequence[AnchorSettings]) -> str:
+    """Write anchors.yaml, durable; return the SHA-256 of what it holds now, in hex.
+
+    Raises:
+        StorageError: the old file stands.
+    """
+    text = (
+        "# Who holds checkpoints off this host; docs/anchors.md explains each.\n"
+        + str(
+            yaml.safe_dump(
+                {"anchors": [_without_defaults(anchor) for anchor in anchors]},
+                sort_keys=False,
+                allow_unicode=True,
+            )
+        )
+    )
+    data = text.encode()
+    DurableFiles(directory).put_many({ANCHORS_FILE: data})
+    return hashlib.sha256(data).hexdigest()
+
+
+def _without_defaults(anchor: AnchorSettings) -> dict[str, object]:
+    """Give what is said of an anchor, and leave out what is so for every one."""
+    plain = msgspec.to_builtins(anchor)
+    defaults = {
+        field.name: field.default
+        for field in msgspec.structs.fields(anchor)
+        if field.default is not msgspec.NODEFAULT
+    }
+    return {
+        name: value
+        for name, value in plain.items()
+        if name not in defaults or getattr(anchor, name) != defaults[name]
+    }
+
+
 def write_config(directory: Path, tenant: Tenant, policy: Policy) -> None:
     """Write both files as `init` does.
 
@@ -179,23 +260,26 @@ def _yaml(struct: msgspec.Struct) -> str:
 
 
 def _read(place: Path, kind: type[StructT]) -> StructT:
-    """Read one file; what a library says of it quotes it, and never goes along."""
-    plain = _read_yaml(place)
+    return _convert(_read_yaml(place), kind, str(place))
+
+
+def _convert(plain: object, kind: type[StructT], where: str) -> StructT:
+    """Convert what a file holds; what a library says of it quotes it, so it stays here."""
     if not isinstance(plain, dict):
-        raise ConfigError(f"{place}: must hold keys and values")
+        raise ConfigError(f"{where}: must hold keys and values")
     types = {field.name: field.type for field in msgspec.structs.fields(kind)}
     for number, (key, value) in enumerate(plain.items(), start=1):
         if key not in types:
             raise ConfigError(
-                f"{place}: unknown key number {number}; known: " + ", ".join(types)
+                f"{where}: unknown key number {number}; known: " + ", ".join(types)
             )
         if not _fits(value, types[key]):
             raise ConfigError(
-                f"{place}: {key} does not fit its rule; see docs/configuration.md"
+                f"{where}: {key} does not fit its rule; see docs/configuration.md"
             )
     with suppress(msgspec.ValidationError):
         return msgspec.convert(plain, kind)
-    raise ConfigError(f"{place}: a required key is missing")
+    raise ConfigError(f"{where}: a required key is missing")
 
 
 def _read_yaml(place: Path) -> Any:  # noqa: ANN401 - whatever the file holds
