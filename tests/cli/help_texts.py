@@ -26,6 +26,7 @@ COMMANDS = (
     "log prove",
     "log export",
     "log query",
+    "log match",
     "log rebuild",
 )
 

@@ -1,6 +1,7 @@
-"""`phitrail log`: import, show, tail, prove, export; query and rebuild (`cli.query`).
+"""`phitrail log`: import, show, tail, prove, export; more verbs stand in files of their own.
 
-Showing, proving and exporting write one `audit_log_read` into the audit log first.
+Query and rebuild: `cli.query`. Match: `cli.match`. Showing, proving and exporting write
+one `audit_log_read` into the audit log first.
 """
 
 import sys
@@ -25,7 +26,7 @@ from phitrail.app.reading import (
     tail_entries,
 )
 from phitrail.app.running import run_trail
-from phitrail.cli import query
+from phitrail.cli import match, query
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
@@ -70,6 +71,7 @@ def log(context: typer.Context) -> None:
 
 
 query.add_to(app)
+match.add_to(app)
 
 
 @app.command(

@@ -41,8 +41,20 @@ class Mac:
 
     def written(self, data: bytes) -> str:
         """Return `hmac-sha256:<version>:<43 characters base64url>` (ADR 0001)."""
-        version, digest = self.digest(data)
+        return self.written_under(self.keys.newest_version(self.name), data)
+
+    def written_under(self, version: int, data: bytes) -> str:
+        """Return the written hash under one key version.
+
+        Raises:
+            ConfigError: the version is not here.
+        """
+        digest = self.digest_under(version, data)
         return f"hmac-sha256:{version}:{base64url(digest)}"
+
+    def versions(self) -> tuple[int, ...]:
+        """List the versions of the key that stand here, in order."""
+        return tuple(v for name, v in self.keys.versions() if name == self.name)
 
 
 def base64url(data: bytes) -> str:
