@@ -36,6 +36,10 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
     "components": frozenset({"phitrail", "phitrail-cli", "phitrail-sdk"}),
     "reason_codes": frozenset(
         {
+            "anchor_held_again",
+            "anchor_other_history",
+            "anchor_refused",
+            "anchor_unreachable",
             "event_id_reused",
             "export_c2sp",
             "export_chained_jsonl",
