@@ -9,12 +9,15 @@ from tests.tlog.small_log import KEYS, entries, entry, open_appender
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import InputError, IntegrityError, UnverifiableError
 from phitrail.tlog.appender import Appender
+from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.layout import public_tile, sealed_bundle
 from phitrail.tlog.merkle import tree_root
+from phitrail.tlog.promised import check_continues, find_unkept
 from phitrail.tlog.proof import verify_inclusion
 from phitrail.tlog.publisher import Publisher
 from phitrail.tlog.reader import LogReader, find_event
+from phitrail.tlog.receipt import Position
 
 
 class Log:
@@ -75,6 +78,41 @@ def test_a_range_outside_of_the_log_is_refused(log: Log, span: tuple[int, int]) 
         list(log.reader.entries(*span))
     with pytest.raises(InputError):
         log.reader.entry(700)
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 599, 600, 601, 699, 700])
+def test_what_is_durable_is_shown_whole(log: Log, size: int) -> None:
+    """An entry is promised from its acknowledgement on, published or not."""
+    hashes = [one.leaf_hash for one in entries(0, 700)]
+    shown = log.reader.show_durable()
+    check_continues(Checkpoint("t/audit", size, tree_root(hashes[:size])), shown)
+    acknowledged = Position("audit", size - 1, hashes[size - 1])
+    exchanged = Position("audit", size - 1, hashes[size - 2])
+
+    assert shown.head.size == 700
+    assert find_unkept([acknowledged, exchanged], shown) == [exchanged]
+
+
+def test_what_is_published_is_shown_under_its_checkpoint(log: Log) -> None:
+    """An outsider is held to nothing that he cannot see."""
+    shown = log.reader.show_published()
+
+    assert shown is not None
+    assert shown.head.size == 600
+    assert shown.node(0, 599) == entry(599).leaf_hash
+    with pytest.raises(InputError):
+        shown.node(0, 600)
+
+
+def test_before_the_first_checkpoint_nothing_is_published(tmp_path: Path) -> None:
+    """A log that has just been founded is no broken one."""
+    made = Log(tmp_path)
+    made.add(0, 3)
+    try:
+        assert made.reader.show_published() is None
+        assert made.reader.show_durable().head.size == 3
+    finally:
+        made.close()
 
 
 def test_a_reader_outlives_rounds_of_the_publisher(log: Log) -> None:

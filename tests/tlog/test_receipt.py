@@ -3,15 +3,19 @@
 import base64
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
 from tests.tlog.small_log import KEYS
+from tests.tlog.trees import damaged
 
 from phitrail.errors import InputError, IntegrityError
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from phitrail.tlog.hashing import Hash
 from phitrail.tlog.note import parse_note, print_note, sign_note
+from phitrail.tlog.promised import BrokenPromise, parse_receipt_file
 from phitrail.tlog.receipt import Position, Receipt, check_receipt, promise_name
 
 AUDIT = KEYS["audit"]
@@ -44,10 +48,17 @@ def test_a_receipt_reads_back_from_json() -> None:
     "change",
     [
         {"event_id": 7},
+        {"entries": []},
+        {"entries": [{"log": "audit", "index": -1, "leaf_hash": "A" * 43 + "="}]},
+        {"entries": [{"log": "audit", "index": 1 << 63, "leaf_hash": "A" * 43 + "="}]},
+        {"entries": [{"log": "audit", "index": 0, "leaf_hash": "A" * 42 + "B="}]},
         {"entries": [{"log": "audit", "index": 0}]},
         {"entries": [{"log": "audit", "index": 0, "leaf_hash": "!!"}]},
         {"entries": [{"log": "audit", "index": 0, "leaf_hash": "AAAA"}]},
         {"promises": {"audit": 7}},
+        {"promises": {}},
+        {"promises": {"audit": "\ud800"}},
+        {"promises": {"audit": "a note", "quality": "a note"}},
         {"more": 1},
     ],
 )
@@ -71,6 +82,52 @@ def test_a_leaf_hash_of_another_length_is_refused() -> None:
 
     with pytest.raises(InputError, match="32 bytes"):
         Receipt.from_json(json.dumps(written).encode())
+
+
+def test_a_receipt_passes_through_other_encoders_and_files(tmp_path: Path) -> None:
+    """An application keeps receipts in its own database, and hands one to an officer."""
+    place = tmp_path / "one.json"
+    RECEIPT.write(place)
+    through = json.loads(json.dumps(RECEIPT.as_dict()))
+
+    assert Receipt.from_dict(through) == RECEIPT
+    assert parse_receipt_file(place.read_bytes()) == RECEIPT
+    assert place.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(InputError, match="not a phitrail receipt"):
+        Receipt.from_dict({**through, "more": 1})
+
+
+@given(damaged(RECEIPT.to_json()))
+def test_a_damaged_receipt_is_refused_or_says_what_it_says(data: bytes) -> None:
+    """Whatever bytes come, nothing but our own refusal may come of reading them."""
+    try:
+        read = Receipt.from_json(data)
+    except InputError:
+        return
+    assert Receipt.from_json(read.to_json()) == read
+
+
+BROKEN = BrokenPromise(
+    "t/audit", PROMISE, CHECKPOINT, "cut", "2026-11-21T12:00:00Z", RECEIPT.positions[0]
+)
+
+
+def test_the_evidence_of_a_broken_promise_reads_back() -> None:
+    """It may be read years later, by somebody who has nothing else."""
+    whole = replace(BROKEN, position=None)
+
+    assert parse_receipt_file(BROKEN.to_json()) == BROKEN
+    assert parse_receipt_file(whole.to_json()) == whole
+
+
+@given(damaged(BROKEN.to_json()))
+def test_damaged_evidence_is_refused_or_says_what_it_says(data: bytes) -> None:
+    """Evidence is brought by somebody who may be a party."""
+    try:
+        read = BrokenPromise.from_json(data)
+    except InputError:
+        return
+    assert BrokenPromise.from_json(read.to_json()) == read
 
 
 def test_a_promise_gives_the_head_that_it_promises() -> None:

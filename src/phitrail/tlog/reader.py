@@ -5,16 +5,17 @@ What is read is checked: an entry that does not hash to its place in the tree is
 given out. Reading takes no lock and delays no writer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import InputError, IntegrityError, UnverifiableError
 from phitrail.tlog import layout
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
-from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
+from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf, hash_node
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.log_keys import LogKeys
+from phitrail.tlog.promised import Shown
 from phitrail.tlog.proof import inclusion_proof
 from phitrail.tlog.publisher import read_segments
 from phitrail.tlog.receipt import Position
@@ -57,6 +58,52 @@ class LogReader:
         if newest is None:
             return None
         return open_checkpoint(newest[1], [self._keys.checkpoint.vkey]), newest[1]
+
+    def show_published(self) -> Shown | None:
+        """Show the newest checkpoint and the tree under it; nothing before the first.
+
+        Raises:
+            IntegrityError: its signature does not verify.
+        """
+        published = self.published()
+        if published is None:
+            return None
+        checkpoint, note = published
+        return Shown(note, checkpoint, node_reader(self._read_tile, checkpoint.size))
+
+    def show_durable(self) -> Shown:
+        """Show the head, its promise, and the tree under it, published or not.
+
+        The entries that are not published yet are read and hashed.
+
+        Raises:
+            IntegrityError: the head, its promise or an entry is missing or altered.
+        """
+        database = self._journal.database
+        database.execute("BEGIN")
+        try:
+            head = self._journal.head(self.log)
+            newest = self._journal.newest_checkpoint(self.log)
+            published = min(newest[0] if newest is not None else 0, head.size)
+            tail = [
+                hash_leaf(entry)
+                for entry in read_segments(
+                    self._journal,
+                    self.log,
+                    self._keys,
+                    start=published,
+                    end=head.size,
+                )
+            ]
+        finally:
+            database.execute("ROLLBACK")
+        promised = open_checkpoint(
+            head.promise, [self._keys.promise.vkey], origin=self._keys.origin
+        )
+        if (promised.size, promised.root) != (head.size, head.root):
+            raise IntegrityError(f"the head of {self.log} is not what was promised")
+        node = node_reader(self._read_tile, published)
+        return Shown(head.promise, promised, _continued(node, published, tail))
 
     def entries(self, start: int, end: int) -> Iterator[bytes]:
         """Read the leaves [start, end), each as it was hashed.
@@ -165,6 +212,22 @@ class LogReader:
                 "archive"
             ) from error
         return full[: width * HASH_BYTES]
+
+
+def _continued(
+    node: Callable[[int, int], Hash], size: int, tail: list[Hash]
+) -> Callable[[int, int], Hash]:
+    """Answer nodes of a tree that goes on behind `size` with the leaf hashes of `tail`."""
+
+    def continued(level: int, index: int) -> Hash:
+        if (index + 1) << level <= size:
+            return node(level, index)
+        if level == 0:
+            return tail[index - size]
+        left = continued(level - 1, 2 * index)
+        return hash_node(left, continued(level - 1, 2 * index + 1))
+
+    return continued
 
 
 def find_event(journal: Journal, event_id: bytes) -> list[Position]:

@@ -2,24 +2,27 @@
 
 A promise is the body of a checkpoint (origin, size, root), signed at commit by the key
 `<origin>/promise`. It says: there is a tree of this size with this root, and your entry is
-in it. Whoever holds it can demand inclusion and consistency later, so a log that drops
-an acknowledged entry is convicted by its own signature.
+in it. Whoever holds it can demand inclusion and consistency later (`tlog.promised`), so a
+log that drops an acknowledged entry is convicted by its own signature.
 
-Everything here is pure: no log is needed to read or check a receipt's form.
+Written, a receipt is one JSON object, in one spelling: `event_id`, `entries` (log, index,
+leaf hash in base64) and one promise for each log that holds an entry. No log is needed to
+read a receipt or to check its form, and reading believes nothing.
 """
 
-import base64
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 import msgspec
 
+from phitrail.durable.files import DurableFiles
 from phitrail.errors import InputError, IntegrityError
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
-from phitrail.tlog.hashing import HASH_BYTES, Hash
+from phitrail.tlog.hashing import Hash
 from phitrail.tlog.note import VerifierKey
+from phitrail.tlog.spelling import NUMBER_LIMIT, parse_hash, print_base64
 
 PROMISE_SUFFIX = "/promise"
 
@@ -47,21 +50,20 @@ class Receipt:
 
     def to_json(self) -> bytes:
         """Write the receipt as one JSON object."""
-        return msgspec.json.encode(
-            _Written(
-                event_id=self.event_id,
-                entries=tuple(
-                    _WrittenEntry(
-                        log=position.log,
-                        index=position.index,
-                        leaf_hash=base64.b64encode(position.leaf_hash).decode(),
-                    )
-                    for position in self.positions
-                ),
-                promises={log: note.decode() for log, note in self.promises.items()},
-            ),
-            order="sorted",
-        )
+        return msgspec.json.encode(self._written(), order="sorted")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Write the receipt as plain values, ready for any JSON encoder."""
+        written: dict[str, Any] = msgspec.to_builtins(self._written(), order="sorted")
+        return written
+
+    def write(self, path: Path) -> None:
+        """Write the receipt to a file; durable on return, for its owner's eyes.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        DurableFiles(path.parent).put_many({path.name: self.to_json() + b"\n"})
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -70,32 +72,75 @@ class Receipt:
         Raises:
             InputError: it is not a receipt.
         """
-        written = None
-        positions: tuple[Position, ...] = ()
-        with suppress(msgspec.MsgspecError, ValueError):
+        try:
             written = msgspec.json.decode(data, type=_Written)
-            positions = tuple(
-                Position(
-                    entry.log,
-                    entry.index,
-                    Hash(base64.b64decode(entry.leaf_hash, validate=True)),
+        except (msgspec.MsgspecError, ValueError):
+            written = None
+        return cls._read(written)
+
+    @classmethod
+    def from_dict(cls, value: object) -> Self:
+        """Read what `as_dict` wrote.
+
+        Raises:
+            InputError: it is not a receipt.
+        """
+        try:
+            written = msgspec.convert(value, type=_Written)
+        except (msgspec.MsgspecError, ValueError):
+            written = None
+        return cls._read(written)
+
+    def _written(self) -> "_Written":
+        return _Written(
+            event_id=self.event_id,
+            entries=tuple(
+                _WrittenEntry(
+                    log=position.log,
+                    index=position.index,
+                    leaf_hash=print_base64(position.leaf_hash),
                 )
-                for entry in written.entries
-            )
-        if written is None or len(positions) != len(written.entries):
-            raise InputError.for_field("receipt", "not a phitrail receipt")
-        if any(len(position.leaf_hash) != HASH_BYTES for position in positions):
-            raise InputError.for_field("leaf_hash", "must be 32 bytes, base64")
-        return cls(
-            written.event_id,
-            positions,
-            {log: note.encode() for log, note in written.promises.items()},
+                for position in self.positions
+            ),
+            promises={log: note.decode() for log, note in self.promises.items()},
         )
+
+    @classmethod
+    def _read(cls, written: "_Written | None") -> Self:
+        """Take what was decoded; the value that did not fit is never shown."""
+        if written is None or not written.entries:
+            raise InputError.for_field(
+                "receipt", "not a phitrail receipt: give one as it was written"
+            )
+        if written.promises.keys() != {entry.log for entry in written.entries}:
+            raise InputError.for_field(
+                "promises", "must be one for each log that holds an entry"
+            )
+        try:
+            return cls(
+                written.event_id,
+                tuple(
+                    Position(
+                        entry.log,
+                        entry.index,
+                        parse_hash(entry.leaf_hash, field="leaf_hash"),
+                    )
+                    for entry in written.entries
+                ),
+                {log: note.encode() for log, note in written.promises.items()},
+            )
+        except (IntegrityError, UnicodeEncodeError):
+            raise InputError.for_field(
+                "receipt", "a leaf hash must be 32 bytes in base64, a note must be text"
+            ) from None
+
+
+Index = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_LIMIT - 1)]
 
 
 class _WrittenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: str
-    index: int
+    index: Index
     leaf_hash: str
 
 
