@@ -11,7 +11,7 @@ from hypothesis import given
 from tests.tlog.small_log import KEYS
 from tests.tlog.trees import damaged
 
-from phitrail.errors import InputError, IntegrityError
+from phitrail.errors import InputError, IntegrityError, StorageError
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from phitrail.tlog.hashing import Hash
 from phitrail.tlog.note import parse_note, print_note, sign_note
@@ -95,6 +95,8 @@ def test_a_receipt_passes_through_other_encoders_and_files(tmp_path: Path) -> No
     assert place.stat().st_mode & 0o777 == 0o600
     with pytest.raises(InputError, match="not a phitrail receipt"):
         Receipt.from_dict({**through, "more": 1})
+    with pytest.raises(StorageError, match="not kept"):
+        RECEIPT.write(tmp_path / "absent" / "one.json")
 
 
 @given(damaged(RECEIPT.to_json()))

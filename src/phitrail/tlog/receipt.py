@@ -10,6 +10,7 @@ leaf hash in base64) and one promise for each log that holds an entry. No log is
 read a receipt or to check its form, and reading believes nothing.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,7 @@ from typing import Annotated, Any, Self
 
 import msgspec
 
-from phitrail.durable.files import DurableFiles
-from phitrail.errors import InputError, IntegrityError
+from phitrail.errors import InputError, IntegrityError, StorageError
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from phitrail.tlog.hashing import Hash
 from phitrail.tlog.note import VerifierKey
@@ -63,7 +63,16 @@ class Receipt:
         Raises:
             StorageError: it could not be written.
         """
-        DurableFiles(path.parent).put_many({path.name: self.to_json() + b"\n"})
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(self.to_json() + b"\n")
+                file.flush()
+                os.fsync(handle)
+        except OSError as error:
+            raise StorageError(
+                f"the receipt was not kept: cannot write {path}: {error.strerror}"
+            ) from error
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
