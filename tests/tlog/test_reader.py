@@ -13,7 +13,7 @@ from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.layout import public_tile, sealed_bundle
 from phitrail.tlog.merkle import tree_root
-from phitrail.tlog.promised import check_continues, find_unkept
+from phitrail.tlog.promised import find_break, find_unkept
 from phitrail.tlog.proof import verify_inclusion
 from phitrail.tlog.publisher import Publisher
 from phitrail.tlog.reader import LogReader, find_event
@@ -85,11 +85,12 @@ def test_what_is_durable_is_shown_whole(log: Log, size: int) -> None:
     """An entry is promised from its acknowledgement on, published or not."""
     hashes = [one.leaf_hash for one in entries(0, 700)]
     shown = log.reader.show_durable()
-    check_continues(Checkpoint("t/audit", size, tree_root(hashes[:size])), shown)
+    promised = Checkpoint("t/audit", size, tree_root(hashes[:size]))
     acknowledged = Position("audit", size - 1, hashes[size - 1])
     exchanged = Position("audit", size - 1, hashes[size - 2])
 
     assert shown.head.size == 700
+    assert find_break(promised, shown) is None
     assert find_unkept([acknowledged, exchanged], shown) == [exchanged]
 
 

@@ -151,20 +151,24 @@ def parse_receipt_file(data: bytes) -> Receipt | BrokenPromise:
         return BrokenPromise.from_json(data)
 
 
-def check_continues(promised: Checkpoint, shown: Shown) -> None:
-    """Check that the log still begins with everything that it promised (rules 1 and 2).
+def find_break(promised: Checkpoint, shown: Shown) -> str | None:
+    """Say how a log broke its promise, if it did (rules 1 and 2).
+
+    Args:
+        promised: a head that the log signed earlier; its signature was verified.
+        shown: the log now.
 
     Raises:
-        IntegrityError: the promise is broken; the message says how.
+        IntegrityError: the nodes do not lead to the signed root: nothing can be told.
     """
     now = shown.head
     if promised.origin != now.origin:
-        raise IntegrityError(
+        return (
             f"{now.origin} stands where {promised.origin} made a promise: another log "
             "took its place"
         )
     if promised.size > now.size:
-        raise IntegrityError(
+        return (
             f"{now.origin} promised {promised.size} entries and has {now.size}: its tail "
             "was cut, or an old backup was restored"
         )
@@ -176,12 +180,12 @@ def check_continues(promised: Checkpoint, shown: Shown) -> None:
         new_root=now.root,
         proof=consistency_proof(promised.size, now.size, shown.node),
     )
-    if root != promised.root:
-        raise IntegrityError(
-            f"{now.origin} has another root at size {promised.size} than it promised: "
-            "entries before that were altered, or it was restored from a backup and "
-            "went on"
-        )
+    if root == promised.root:
+        return None
+    return (
+        f"{now.origin} has another root at size {promised.size} than it promised: "
+        "entries before that were altered, or a backup was restored and went on"
+    )
 
 
 def find_unkept(positions: Iterable[Position], shown: Shown) -> list[Position]:
