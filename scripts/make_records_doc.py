@@ -23,6 +23,7 @@ from phitrail.events.genesis import Genesis
 from phitrail.events.policy import rule_of
 from phitrail.events.quality import Feedback, QualityEntry, Rollout
 from phitrail.events.security import SecurityEvent
+from phitrail.events.succession import Succession
 from phitrail.events.vocabulary import LIST_OF_FIELD
 
 PAGE = Path(__file__).parents[1] / "docs" / "records.md"
@@ -35,6 +36,7 @@ RECORDS: Mapping[str, tuple[Any, Any, str]] = {
     "Feedback": (Feedback, Feedback, "quality"),
     "Rollout": (Rollout, Rollout, "quality"),
     "Genesis": (Genesis, Genesis, "its own log, as entry 0"),
+    "Succession": (Succession, Succession, "its own log"),
 }
 """Name -> the type at the door, the type in the log, where it goes."""
 

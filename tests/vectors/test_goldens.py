@@ -28,8 +28,10 @@ from phitrail.keys.mac import base64url
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from phitrail.tlog.genesis import read_genesis
 from phitrail.tlog.hashing import Hash, hash_leaf
+from phitrail.tlog.keyring import read_line, sign_keyring
 from phitrail.tlog.merkle import RightEdge
 from phitrail.tlog.note import Signer, sign_note
+from phitrail.tlog.succession import walk
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
@@ -130,6 +132,38 @@ def test_the_pinned_keys_open_the_golden_notes(log: Log) -> None:
 
     assert checkpoint == promise
     assert checkpoint.root == Hash(bytes.fromhex(DERIVED[f"{log}_root"]))
+
+
+def test_the_golden_successions_are_read_and_written_byte_for_byte() -> None:
+    """Who may speak for a log must be readable as long as the log (ADR 0007)."""
+    leaves = [golden(f"audit.{reason}.json") for reason in ("rotation", "compromise")]
+    pinned = read_genesis(golden("audit.genesis.json"), Log.AUDIT)
+    records = [decode_leaf(leaf) for leaf in leaves]
+    recovery = SCRIPT.key(SCRIPT.RECOVERY)
+    signer = Signer(
+        SCRIPT.RECOVERY, recovery.public_key().public_bytes_raw(), recovery.sign
+    )
+    pins = {log: read_genesis(golden(f"{log}.genesis.json"), log) for log in Log}
+    keyring = sign_keyring(pins, records, signer, SCRIPT.MOMENT)  # type: ignore[arg-type]  # both are successions, as walk() says
+
+    assert [encode_leaf(record) for record in records] == leaves
+    assert [hash_leaf(leaf).hex() for leaf in leaves] == DERIVED[
+        "audit_succession_leaf_hashes"
+    ]
+    assert read_line(golden("keyring.json"), pinned) == walk(pinned, leaves)
+    assert keyring == golden("keyring.json")
+
+
+def test_the_golden_keyring_opens_old_checkpoints_and_new_ones() -> None:
+    """A rotation must cost no checkpoint that was kept before it."""
+    pinned = read_genesis(golden("audit.genesis.json"), Log.AUDIT)
+    line = read_line(golden("keyring.json"), pinned)
+
+    assert line.open_checkpoint(golden("audit.checkpoint")).size == 2
+    assert line.open_promise(golden("audit.promise")).size == 2
+    newest = line.open_checkpoint(golden("audit.succeeded.checkpoint"))
+    assert newest.root.hex() == DERIVED["audit_succeeded_root"]
+    assert [line.is_disowned(size) for size in (2, 3, 4)] == [False, True, False]
 
 
 def test_surrogates_and_text_hashes_are_those_of_the_adr() -> None:

@@ -30,6 +30,7 @@ from phitrail.events.policy import Policy, check_fields, compile_policy, rule_of
 from phitrail.events.protected import Protected
 from phitrail.events.quality import Feedback, QualityEntry, Rollout
 from phitrail.events.security import SecurityEvent
+from phitrail.events.succession import Succession
 
 MAX_LEAF_BYTES = 32_768
 MAX_IDENTIFIER_CHARS = 128
@@ -37,7 +38,7 @@ MAX_IDENTIFIER_CHARS = 128
 PlainRecord: TypeAlias = SecurityEvent | QualityEntry | Feedback | Rollout | Alert
 CallerRecord: TypeAlias = CallerEvent | PlainRecord
 """What may come to the door."""
-LeafRecord: TypeAlias = AuditLeaf | PlainRecord | Genesis
+LeafRecord: TypeAlias = AuditLeaf | PlainRecord | Genesis | Succession
 """What may stand in a log."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -49,6 +50,7 @@ _LEAF_TYPES: Mapping[type[msgspec.Struct], Any] = {
     Rollout: Rollout,
     Alert: Alert,
     Genesis: Genesis,
+    Succession: Succession,
 }
 _CALLER_TYPES: Mapping[type[msgspec.Struct], Any] = {
     AuditEvent: CallerEvent,
@@ -77,7 +79,7 @@ def log_of(record: msgspec.Struct) -> Log:
         return LOG_OF_EVENT_TYPE[record.event_type]
     if isinstance(record, Alert):
         return Log.SECURITY
-    if isinstance(record, Genesis):
+    if isinstance(record, Genesis | Succession):
         return record.log
     return Log.QUALITY
 

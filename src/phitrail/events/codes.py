@@ -313,6 +313,22 @@ class AlertState(StrEnum):
     CLOSE = "close"
 
 
+class SuccessionReason(StrEnum):
+    """Why the signing keys of a log gave way to new ones."""
+
+    ROTATION = "rotation"
+    COMPROMISE = "compromise"
+    LOST = "lost"
+
+
+class SigningRole(StrEnum):
+    """What a key that a keyring lists may sign."""
+
+    CHECKPOINT = "checkpoint"
+    PROMISE = "promise"
+    SUCCESSION = "succession"
+
+
 class Disposition(StrEnum):
     """What a person found an alert to be."""
 

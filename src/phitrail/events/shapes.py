@@ -150,6 +150,13 @@ VerifierKeyText = Annotated[
         description="a verifier key: name+hash+key (C2SP signed-note)",
     ),
 ]
+NoteSignature = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9+/]{91}=\Z",
+        description="base64 of a key id and an Ed25519 signature, as in a signed note",
+    ),
+]
 Count = Annotated[
     int, Meta(ge=0, le=MAX_INTEGER, description="an integer from 0 to 2^53-1")
 ]

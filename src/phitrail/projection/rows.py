@@ -31,11 +31,12 @@ from phitrail.events.ids import parse_time
 from phitrail.events.quality import Feedback, QualityEntry, Rollout
 from phitrail.events.security import SecurityEvent
 from phitrail.events.shapes import Timestamp, Uuid7
+from phitrail.events.succession import Succession
 
 KINDS_OF_LOG: Final[Mapping[Log, tuple[Any, ...]]] = {
-    Log.AUDIT: (AuditLeaf, Genesis),
-    Log.SECURITY: (SecurityEvent, Alert, AuditLeaf, Genesis),
-    Log.QUALITY: (QualityEntry, Feedback, Rollout, Genesis),
+    Log.AUDIT: (AuditLeaf, Genesis, Succession),
+    Log.SECURITY: (SecurityEvent, Alert, AuditLeaf, Genesis, Succession),
+    Log.QUALITY: (QualityEntry, Feedback, Rollout, Genesis, Succession),
 }
 """Which kinds of record stand in which log."""
 
@@ -62,6 +63,7 @@ _UNITS: Final = {
     "_hash_norm": "keyed hash",
     "_hashes": "keyed hashes",
     "_digest": "SHA-256, hex",
+    "_root": "SHA-256, hex",
 }
 _SHAPE_TYPES: Final = {
     get_args(Uuid7)[1].pattern: UUID,
