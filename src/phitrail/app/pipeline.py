@@ -37,6 +37,11 @@ class Pipeline:
         """Begin to tick."""
         self._thread.start()
 
+    @property
+    def is_publishing(self) -> bool:
+        """Whether this process holds the lease and goes on publishing."""
+        return self._publisher is not None and self.failure is None
+
     def publish_now(self, timeout_s: float) -> None:
         """Ask for a round now and wait until one has ended, at most `timeout_s`.
 

@@ -1,13 +1,14 @@
 """A directory of logs on this host, opened for writing.
 
-Opening starts the writer threads, a pipeline that publishes while it holds the lease, and
-a keeper that brings the tables up to the log.
+Opening starts the writer threads, a pipeline that publishes while it holds the lease, a
+keeper that brings the tables up to the log, and one that hands checkpoints to anchors.
 """
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.wiring import Trail, open_trail
@@ -26,7 +27,11 @@ class Directory:
         self.hasher = self.parts.hasher
         self._rater = Mac(self.parts.keys, names.RATER)
         self._pipeline = Pipeline(self.parts)
+        self._anchors = AnchorKeeper(
+            self.parts, is_publishing=lambda: self._pipeline.is_publishing
+        )
         self._pipeline.start()
+        self._anchors.start()
         self._keeper = TableKeeper(self.parts)
         self._keeper.start()
         self._is_closed = False
@@ -92,6 +97,7 @@ class Directory:
             return
         self._is_closed = True
         self._keeper.close()
+        self._anchors.close()
         self.parts.stop_writing()
         self._pipeline.close()
         self.parts.close()

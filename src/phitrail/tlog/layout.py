@@ -22,6 +22,11 @@ def public_checkpoint(log: str) -> str:
     return f"public/{log}/checkpoint"
 
 
+def public_cosigned(log: str) -> str:
+    """Place of the newest checkpoint that a witness cosigned."""
+    return f"public/{log}/checkpoint.cosigned"
+
+
 def public_genesis(log: str) -> str:
     """Place of the clear copy of leaf 0."""
     return f"public/{log}/genesis.json"

@@ -1,0 +1,40 @@
+"""Which client stands behind each anchor of `anchors.yaml`.
+
+A kind's client is loaded when an anchor of that kind is configured, so that a trail
+without one pays for no HTTP or mail library.
+"""
+
+from pathlib import Path
+
+from phitrail.anchor.held import Anchor
+from phitrail.anchor.settings import (
+    AnchorSettings,
+    DirectorySettings,
+    MailSettings,
+    TimeStampSettings,
+    WitnessSettings,
+)
+
+
+def open_anchor(settings: AnchorSettings, trail: Path) -> Anchor:
+    """Open one anchor; paths that are not absolute begin at the trail.
+
+    Raises:
+        ConfigError: what `anchors.yaml` says of it cannot be.
+        StorageError: a file that it needs cannot be read.
+    """
+    match settings:
+        case WitnessSettings():
+            from phitrail.anchor.witness import Witness
+
+            return Witness(settings.url, settings.vkey, plain_http=settings.plain_http)
+        case DirectorySettings():
+            from phitrail.anchor.watched_directory import WatchedDirectory
+
+            return WatchedDirectory(
+                trail / settings.path,
+                trail,
+                may_share_device=settings.may_share_device,
+            )
+        case MailSettings() | TimeStampSettings():
+            raise NotImplementedError
