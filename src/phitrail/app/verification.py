@@ -32,6 +32,7 @@ from phitrail.app.verification_source import (
     read_journal,
     read_outside_files,
 )
+from phitrail.app.witnessed import find_cosigned
 from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.evidence.derive import Claim, Derived, derive_range, open_kept
@@ -133,6 +134,7 @@ def verify_trail(
     *,
     logs: Sequence[Log] = tuple(Log),
     outside: Sequence[tuple[str, bytes]] = (),
+    witnesses: Sequence[VerifierKey] = (),
     deep: bool = False,
     processes: int | None = None,
     progress: Progress | None = None,
@@ -145,6 +147,8 @@ def verify_trail(
         outside: checkpoints or promises from outside, each with a name to call it by.
             Files in `state/outside/` are held against the log as well, but support
             nothing: whoever owns the host could have planted them.
+        witnesses: keys of witnesses, from outside. What one of them cosigned supports
+            the log wherever it lies.
         deep: check every entry, the table of events and the identity map as well.
         processes: how many share the work; by default one for each CPU of a large
             trail, and none besides this one for a small trail.
@@ -162,6 +166,7 @@ def verify_trail(
     _check_trail(directory, deep=deep)
     held = [
         *(Outside(source, note) for source, note in outside),
+        *find_cosigned(directory, witnesses),
         *read_outside_files(directory),
     ]
     by_origin, astray = _sort_by_origin(held)

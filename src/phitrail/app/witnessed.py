@@ -5,19 +5,26 @@ verify on it; where it lies does not matter.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from phitrail.anchor.held import Held
 from phitrail.anchor.settings import WitnessSettings
 from phitrail.app.anchor_standing import Shelf
 from phitrail.app.config import read_anchors
-from phitrail.app.wiring import read_pins
+from phitrail.app.wiring import OUTSIDE, read_pins
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import IntegrityError
+from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.codes import Log
+from phitrail.events.ids import format_time
+from phitrail.evidence.verify import Outside
 from phitrail.tlog import layout
-from phitrail.tlog.checkpoint import open_checkpoint, verified_cosigners
+from phitrail.tlog.checkpoint import (
+    open_checkpoint,
+    parse_checkpoint,
+    verified_cosigners,
+)
 from phitrail.tlog.note import (
     SignedNote,
     VerifierKey,
@@ -71,6 +78,58 @@ def cosigned_size(note: bytes, log_key: VerifierKey, witness: VerifierKey) -> in
     size = open_checkpoint(note, known).size
     cosigners = verified_cosigners(parse_note(note), known)
     return size if any(each.key == witness for each in cosigners) else 0
+
+
+def find_cosigned(directory: Path, witnesses: Sequence[VerifierKey]) -> list[Outside]:
+    """Find what witnesses cosigned, among the notes that lie in a trail or a copy of one.
+
+    A note on the log's own host is taken for one from outside if a witness that the
+    verifying person names has cosigned it: the host cannot make that signature. Of each
+    log and witness the newest counts. Whether the log's key signed is for the verifier.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    newest: dict[tuple[str, VerifierKey], tuple[int, Outside]] = {}
+    for place in _notes_in(directory) if witnesses else ():
+        try:
+            data = place.read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot read {place}: {error.strerror}") from error
+        try:
+            note = parse_note(data)
+            checkpoint = parse_checkpoint(note.text)
+            cosigners = verified_cosigners(note, witnesses)
+        except IntegrityError:
+            continue  # no witness that was named stands behind it
+        for cosigner in cosigners:
+            found = (
+                checkpoint.size,
+                Outside(f"{cosigner.key.name}, {_written(cosigner.time_s)}", data),
+            )
+            known = newest.setdefault((checkpoint.origin, cosigner.key), found)
+            if known[0] < checkpoint.size:
+                newest[checkpoint.origin, cosigner.key] = found
+    return [outside for _, outside in newest.values()]
+
+
+def _notes_in(directory: Path) -> Iterator[Path]:
+    """List the files of a trail or a copy that may hold a cosigned checkpoint."""
+    for log in Log:
+        shown = directory / layout.public_cosigned(log)
+        if shown.is_file():
+            yield shown
+    outside = directory / OUTSIDE
+    if outside.is_dir():
+        yield from sorted(outside.iterdir())
+
+
+def _written(time_s: int) -> str:
+    """Write the time of a cosignature."""
+    try:
+        return format_time(datetime.fromtimestamp(time_s, UTC))
+    except (OverflowError, ValueError, OSError):
+        return "at no time of the calendar"
 
 
 def show_cosigned(files: DurableFiles, log: Log, held: Held) -> None:

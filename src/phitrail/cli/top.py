@@ -48,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
             "phitrail verify --log audit --checkpoint /media/officer/audit.checkpoint",
             "ssh witness cat audit.checkpoint | phitrail verify --log audit "
             "--checkpoint -",
+            "phitrail verify --witness county.example/witness+1d2c3b4a+BAbc...",
         )
     )(verify)
     app.command(

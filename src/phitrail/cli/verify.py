@@ -15,6 +15,7 @@ from phitrail.cli.output import Output
 from phitrail.errors import InputError
 from phitrail.events.codes import Log
 from phitrail.evidence.verify import LogVerdict, Mode
+from phitrail.tlog.note import COSIGNATURE_V1, VerifierKey, parse_vkey
 
 STANDARD_INPUT = "-"
 
@@ -32,6 +33,14 @@ def verify(
             "--checkpoint",
             metavar="FILE|-",
             help="A checkpoint kept outside this host; may be repeated.",
+        ),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="VKEY",
+            help="The key of a witness, not from this host; may be repeated.",
         ),
     ] = None,
     log: Annotated[
@@ -69,6 +78,7 @@ def verify(
             trail,
             logs=tuple(dict.fromkeys(log)) if log else tuple(Log),
             outside=outside,
+            witnesses=[read_witness_vkey(vkey) for vkey in witness or ()],
             deep=deep,
             processes=processes,
             progress=progress,
@@ -99,6 +109,23 @@ def read_checkpoint(source: str) -> bytes:
         raise InputError.for_field(
             "--checkpoint", f"{source} cannot be read ({error.strerror})"
         ) from None
+
+
+def read_witness_vkey(text: str) -> VerifierKey:
+    """Read the key of a witness.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        key = parse_vkey(text)
+    except InputError as error:
+        raise InputError.for_field("--witness", error.rule) from None
+    if key.kind != COSIGNATURE_V1:
+        raise InputError.for_field(
+            "--witness", "must be a key of cosignatures (type 4)"
+        )
+    return key
 
 
 def print_verification(output: Output, found: Verification) -> None:
@@ -152,7 +179,7 @@ def sentence(found: Verification) -> str:
         alone = [one.log for one in found.logs if one.held_to is None]
         return (
             f"Consistent with itself only: nothing from outside supports {_and(alone)}; "
-            "give --checkpoint FILE, or narrow with --log."
+            "give --checkpoint FILE or --witness VKEY, or narrow with --log."
         )
     failed = [one.log for one in found.logs if one.findings]
     return (
