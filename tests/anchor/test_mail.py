@@ -14,7 +14,12 @@ from tests.anchor.mail_server import HOST, Mailboxes, mail_server
 
 from phitrail.anchor.held import Submission
 from phitrail.anchor.mail import MailedCheckpoint, MailServer
-from phitrail.errors import ConfigError, IntegrityError, StorageError
+from phitrail.errors import (
+    ConfigError,
+    PhitrailError,
+    RefusedError,
+    StorageError,
+)
 from phitrail.tlog.checkpoint import open_checkpoint
 from phitrail.tlog.pasted import read_pasted
 
@@ -107,17 +112,16 @@ def test_the_message_id_follows_from_origin_and_size(post: Post) -> None:
 
 @pytest.mark.parametrize("officer", OFFICERS)
 @pytest.mark.parametrize(
-    ("code", "advice"), [(550, "put the settings"), (451, "mailed again later")]
+    ("code", "error", "advice"),
+    [(550, RefusedError, "put the settings"), (451, StorageError, "again later")],
 )
 def test_one_refused_recipient_refuses_the_mail_for_all(
-    post: Post, officer: str, code: int, advice: str
+    post: Post, officer: str, code: int, error: type[PhitrailError], advice: str
 ) -> None:
     """A checkpoint that only some officers have must not count as held by all."""
     post.boxes.rcpt[officer] = code
 
-    with pytest.raises(
-        StorageError, match=f"recipient .* of 2 .*{code}.*{advice}"
-    ) as no:
+    with pytest.raises(error, match=f"recipient .* of 2 .*{code}.*{advice}") as no:
         post.hold()
     assert officer not in str(no.value)
     assert post.boxes.mails == []
@@ -126,12 +130,14 @@ def test_one_refused_recipient_refuses_the_mail_for_all(
     assert len(post.boxes.mails) == 1
 
 
-@pytest.mark.parametrize("code", [554, 452])
-def test_a_refused_mail_is_not_held(post: Post, code: int) -> None:
+@pytest.mark.parametrize(("code", "error"), [(554, RefusedError), (452, StorageError)])
+def test_a_refused_mail_is_not_held(
+    post: Post, code: int, error: type[PhitrailError]
+) -> None:
     """A full mailbox or a filter refuses after it has got everything."""
     post.boxes.data = code
 
-    with pytest.raises(StorageError, match=f"refused the mail with code {code}"):
+    with pytest.raises(error, match=f"refused the mail with code {code}"):
         post.hold()
 
 
@@ -220,7 +226,7 @@ def test_who_logs_in_reads_the_password_from_a_private_file(
         anchor = MailedCheckpoint(server, "phitrail@clinic.example", OFFICERS)
         anchor.hold(submission(), NOW)
         secret.write_text("another", encoding="utf-8")
-        with pytest.raises(StorageError, match="refused the login with code 535"):
+        with pytest.raises(RefusedError, match="refused the login with code 535"):
             anchor.hold(submission(), NOW)
         secret.write_text("p\u00e4ss", encoding="utf-8")
         with pytest.raises(
@@ -290,7 +296,7 @@ def test_a_note_that_would_not_read_back_is_not_mailed(post: Post) -> None:
     """A mail that the officer cannot use later is worse than one that is late."""
     broken = replace(submission(), note=History().note(300) + b"no signature\n")
 
-    with pytest.raises(IntegrityError, match="cannot be mailed"):
+    with pytest.raises(RefusedError, match="cannot be mailed"):
         post.anchor.hold(broken, NOW)
     assert post.boxes.commands == 0
     assert ORIGIN not in repr(post.boxes.mails)

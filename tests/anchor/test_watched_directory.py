@@ -16,7 +16,7 @@ from phitrail.anchor.watched_directory import (
     note_path,
 )
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import IntegrityError, StorageError
+from phitrail.errors import IntegrityError, OtherHistoryError, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ def test_a_rewritten_history_is_refused_with_both_places(storage: Storage) -> No
     storage.anchor.hold(History().submission(300), NOW)
     rewritten = History(changed=40)
 
-    with pytest.raises(IntegrityError) as caught:
+    with pytest.raises(OtherHistoryError) as caught:
         storage.anchor.hold(rewritten.submission(600), NOW)
     assert str(storage.place(300)) in str(caught.value)
     assert "audit log's checkpoint of size 600 on this host" in str(caught.value)
+    assert caught.value.evidence == History().note(300)
     assert not storage.place(600).exists()
 
 
@@ -103,8 +104,22 @@ def test_other_bytes_with_the_same_root_are_never_replaced(storage: Storage) -> 
     storage.anchor.hold(submission, NOW)
     note = submission.note.replace(b" ", b" x", 1)  # another key name
 
-    with pytest.raises(IntegrityError, match="stands there with other bytes"):
+    with pytest.raises(OtherHistoryError, match="with other bytes") as caught:
         storage.anchor.hold(replace(submission, note=note), NOW)
+    assert caught.value.evidence == submission.note
+
+
+def test_a_contradiction_that_the_log_did_not_sign_is_no_evidence(
+    storage: Storage,
+) -> None:
+    """Whoever can write there must not stop the signer with a note of his own."""
+    storage.anchor.hold(History().submission(256), NOW)
+    note = History().note(600)
+    storage.place(600).write_bytes(note[:-10] + b"AAAAAAAA=\n")
+
+    with pytest.raises(OtherHistoryError, match="has 600 entries") as caught:
+        storage.anchor.hold(History().submission(300), NOW)
+    assert caught.value.evidence == b""
 
 
 @pytest.mark.parametrize(
@@ -209,7 +224,7 @@ def test_a_storage_that_gives_back_other_bytes_is_found(
 
     monkeypatch.setattr(DurableFiles, "write", lose)
 
-    with pytest.raises(IntegrityError, match="does not read back"):
+    with pytest.raises(StorageError, match="does not read back"):
         storage.anchor.hold(History().submission(300), NOW)
 
 

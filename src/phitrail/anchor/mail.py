@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Final
 
 from phitrail.anchor.held import Held, Submission
-from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
+from phitrail.errors import ConfigError, InputError, RefusedError, StorageError
 from phitrail.tlog.pasted import read_pasted
 
 SUFFIX: Final = "eml"
@@ -135,8 +135,9 @@ class MailedCheckpoint:
         """Mail a checkpoint; return the mail as it was sent.
 
         Raises:
-            IntegrityError: the checkpoint would not come out of the mail again.
-            StorageError: the server cannot be reached, or refused the mail.
+            RefusedError: the server refused the mail for good, or the checkpoint would
+                not come out of it again.
+            StorageError: the server cannot be reached, or cannot take the mail now.
             ConfigError: the password or the certificates cannot be used.
         """
         mail = self.compose(submission, now)
@@ -206,25 +207,25 @@ class MailedCheckpoint:
             raise _refused(self.server.place, answer[0], what)
 
 
-def _refused(place: str, code: int, what: str) -> StorageError:
-    advice = "it is mailed again later"
-    if code >= _PERMANENT:
-        advice = "put the settings, or the server, right; it is mailed again later"
-    return StorageError(f"{place} refused {what} with code {code}; {advice}")
+def _refused(place: str, code: int, what: str) -> StorageError | RefusedError:
+    said = f"{place} refused {what} with code {code}"
+    if code < _PERMANENT:
+        return StorageError(f"{said}; it is mailed again later")
+    return RefusedError(f"{said}; put the settings, or the server, right")
 
 
 def _check_readable(mail: bytes, note: bytes) -> None:
     """Check that a reader gets exactly the checkpoint out of the mail.
 
     Raises:
-        IntegrityError: he would not.
+        RefusedError: he would not.
     """
     try:
         found = [block.note for block in read_pasted(mail)]
     except InputError as error:
-        raise IntegrityError(f"the checkpoint cannot be mailed: {error}") from error
+        raise RefusedError(f"the checkpoint cannot be mailed: {error}") from error
     if found != [note]:
-        raise IntegrityError("the checkpoint cannot be mailed: it would not read back")
+        raise RefusedError("the checkpoint cannot be mailed: it would not read back")
 
 
 def _read_password(place: Path | None) -> str | None:

@@ -23,8 +23,8 @@ from typing import Final
 
 from phitrail.anchor.held import Held, Submission
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import IntegrityError, StorageError
-from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
+from phitrail.errors import IntegrityError, OtherHistoryError, StorageError
+from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from phitrail.tlog.note import parse_note
 from phitrail.tlog.proof import verify_consistency
 
@@ -52,7 +52,8 @@ class WatchedDirectory:
         """Write a checkpoint and return what is read back.
 
         Raises:
-            IntegrityError: another history, or other bytes, stand there.
+            OtherHistoryError: another history, or other bytes, stand there.
+            IntegrityError: what stands there is no checkpoint of this log.
             StorageError: the directory is gone, on the trail's own device, or fails.
         """
         del now
@@ -74,14 +75,16 @@ class WatchedDirectory:
         place = self.directory / path
         notes = list_notes(self.directory, submission.origin)
         if notes:
-            _check_history(notes[-1], ours, submission)
+            _check_history(notes[-1], notes[-1].read_bytes(), ours, submission)
 
         # 3. It is written, durable, never over another.
-        if place.exists() and place.read_bytes() != submission.note:
-            raise IntegrityError(
+        if place.exists() and (stands := place.read_bytes()) != submission.note:
+            raise _other_history(
                 f"{place} stands there with other bytes than the {submission.log} log's "
                 f"checkpoint of size {submission.size}: keep both as evidence, and find "
-                "out who can write there"
+                "out who can write there",
+                stands,
+                submission,
             )
         place.parent.mkdir(exist_ok=True)
         files = DurableFiles(self.directory)
@@ -93,7 +96,7 @@ class WatchedDirectory:
         # 4. It reads back.
         evidence = _read_back(place)
         if evidence != submission.note:
-            raise IntegrityError(
+            raise StorageError(
                 f"{place} does not read back as it was written: the storage is broken, "
                 "or somebody writes there"
             )
@@ -162,13 +165,16 @@ def _read_checkpoint(note: bytes, source: str) -> Checkpoint:
         raise IntegrityError(f"{source} is no checkpoint: {error}") from error
 
 
-def _check_history(newest: Path, ours: Checkpoint, submission: Submission) -> None:
+def _check_history(
+    newest: Path, note: bytes, ours: Checkpoint, submission: Submission
+) -> None:
     """Check that the newest note there is a prefix of what comes.
 
     Raises:
-        IntegrityError: it is not, or it is no checkpoint of this log.
+        OtherHistoryError: it is not.
+        IntegrityError: it is no checkpoint of this log.
     """
-    seen = _read_checkpoint(newest.read_bytes(), str(newest))
+    seen = _read_checkpoint(note, str(newest))
     if (seen.origin, f"{seen.size:020d}{SUFFIX}") != (ours.origin, newest.name):
         raise IntegrityError(
             f"{newest} is not the checkpoint that its name says: another log's, or "
@@ -176,9 +182,11 @@ def _check_history(newest: Path, ours: Checkpoint, submission: Submission) -> No
         )
     here = f"the {submission.log} log's checkpoint of size {ours.size} on this host"
     if seen.size > ours.size:
-        raise IntegrityError(
+        raise _other_history(
             f"{newest} has {seen.size} entries, more than {here}: the log was cut or "
-            "restored from a backup, or another trail writes there"
+            "restored from a backup, or another trail writes there",
+            note,
+            submission,
         )
     try:
         verify_consistency(
@@ -189,10 +197,23 @@ def _check_history(newest: Path, ours: Checkpoint, submission: Submission) -> No
             proof=submission.prove(seen.size) if 0 < seen.size < ours.size else (),
         )
     except IntegrityError as error:
-        raise IntegrityError(
+        raise _other_history(
             f"{newest} and {here} do not belong to one history ({error}): one of them "
-            "was rewritten; keep both as evidence"
+            "was rewritten; keep both as evidence",
+            note,
+            submission,
         ) from error
+
+
+def _other_history(
+    message: str, note: bytes, submission: Submission
+) -> OtherHistoryError:
+    """Say it with the note, if the log's own key signed that: then it needs no trust."""
+    try:
+        open_checkpoint(note, [submission.log_key], origin=submission.origin)
+    except IntegrityError:
+        return OtherHistoryError(message)
+    return OtherHistoryError(message, evidence=note)
 
 
 def _read_back(place: Path) -> bytes:
