@@ -26,37 +26,44 @@ REMEMBERED_VALUES = 256
 Check: TypeAlias = Callable[[Any], bool]
 
 
-class FieldRule(NamedTuple):
-    """One field: its name, known good values, its check, its rule, must it be there."""
+class Policy(NamedTuple):
+    """The rules of one record type, field by field, each kind of fact in a row of its own.
 
-    name: str
-    known: set[object]
-    is_admitted: Check
-    rule: str
-    is_required: bool
+    Attributes:
+        names: the fields, in their order.
+        kinds: the type, beside `str`, whose values may be looked up in `known`.
+        known: values that were found good before, codes from the start.
+        checks: says whether a value is admitted.
+        rules: the same in words.
+        required: the places of fields that must be there.
+    """
 
-
-Policy: TypeAlias = tuple[FieldRule, ...]
+    names: tuple[str, ...]
+    kinds: tuple[type, ...]
+    known: tuple[set[object], ...]
+    checks: tuple[Check, ...]
+    rules: tuple[str, ...]
+    required: tuple[int, ...]
 
 
 def compile_policy(record_type: Any) -> Policy:  # noqa: ANN401 - a type expression
-    """Turn the annotations of a record type into one rule a field, in field order."""
-    rules: list[FieldRule] = []
-    for field in msgspec.structs.fields(record_type):
-        info = _wanted(msgspec.inspect.type_info(field.type))
-        # A code may be given as its plain string: it is the same JSON.
-        codes = info.cls if isinstance(info, msgspec.inspect.EnumType) else ()
-        known: set[object] = set(codes)
-        rules.append(
-            FieldRule(
-                field.name,
-                known,
-                _check_of(info, known),
-                rule_of(field.type),
-                field.required,
-            )
-        )
-    return tuple(rules)
+    """Turn the annotations of a record type into its policy."""
+    fields = msgspec.structs.fields(record_type)
+    infos = [_wanted(msgspec.inspect.type_info(field.type)) for field in fields]
+    # A code may be given as its plain string: it is the same JSON.
+    kinds = [i.cls if isinstance(i, msgspec.inspect.EnumType) else str for i in infos]
+    known: list[set[object]] = [
+        set(info.cls) if isinstance(info, msgspec.inspect.EnumType) else set()
+        for info in infos
+    ]
+    return Policy(
+        tuple(field.name for field in fields),
+        tuple(kinds),
+        tuple(known),
+        tuple(map(_check_of, infos, known)),
+        tuple(rule_of(field.type) for field in fields),
+        tuple(place for place, field in enumerate(fields) if field.required),
+    )
 
 
 def check_fields(record: msgspec.Struct, policy: Policy) -> None:
@@ -65,14 +72,19 @@ def check_fields(record: msgspec.Struct, policy: Policy) -> None:
     Raises:
         InputError: names the first such field and its rule.
     """
-    for value, rule in zip(msgspec.structs.astuple(record), policy, strict=True):
-        if value is not None:
-            if type(value) is str and value in rule.known:
-                continue
-            if not rule.is_admitted(value):
-                raise InputError.for_field(rule.name, rule.rule)
-        elif rule.is_required:
-            raise InputError.for_field(rule.name, "must be present")
+    values = msgspec.structs.astuple(record)
+    for place in policy.required:
+        if values[place] is None:
+            raise InputError.for_field(policy.names[place], "must be present")
+    _, kinds, known, checks, _, _ = policy
+    for place, value in enumerate(values):
+        if value is None:
+            continue
+        kind = type(value)
+        if (kind is str or kind is kinds[place]) and value in known[place]:
+            continue
+        if not checks[place](value):
+            raise InputError.for_field(policy.names[place], policy.rules[place])
 
 
 def _wanted(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
