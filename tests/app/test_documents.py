@@ -34,6 +34,7 @@ def test_a_document_is_sealed_and_opens_by_its_digest(trail: Trail) -> None:
     assert open_document(trail, "0" * 64) is None
 
 
+@pytest.mark.drill
 def test_an_altered_or_exchanged_document_is_refused(trail: Trail) -> None:
     """What somebody asked must not be made to read otherwise later."""
     first, second = keep_document(trail, CANARY), keep_document(trail, b"other")

@@ -374,6 +374,7 @@ def test_a_filter_that_does_not_fit_is_refused_and_named(
     assert caught.value.field
 
 
+@pytest.mark.drill
 def test_a_changed_table_is_found_and_made_again(made: Path) -> None:
     """A changed byte is noticed; the tables come back from the log alone."""
     with run_trail(made) as running:
@@ -395,6 +396,7 @@ def test_a_changed_table_is_found_and_made_again(made: Path) -> None:
         assert before == indexes(query(running, Filter(user="dr-1")))
 
 
+@pytest.mark.drill
 def test_a_log_shorter_than_its_tables_is_found(made: Path) -> None:
     """Tables ahead of the log are the trace of a log that was cut."""
     with run_trail(made) as running:

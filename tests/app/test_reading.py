@@ -44,6 +44,7 @@ def _fill(trail: Trail, count: int) -> None:
     trail.recorder.record_many([phi_read(n) for n in range(count)], NOW)
 
 
+@pytest.mark.drill
 def test_showing_an_entry_leaves_one_record_of_who_read_what(trail_dir: Path) -> None:
     """A log that can be read unseen protects nobody (45 CFR 164.312(b))."""
     with run_trail(trail_dir) as running:

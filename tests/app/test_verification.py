@@ -182,6 +182,7 @@ def test_entries_that_are_not_published_yet_are_verified_too(busy: Busy) -> None
     assert audit.held_by == ("usb/audit",)
 
 
+@pytest.mark.drill
 def test_without_anything_from_outside_it_is_consistent_with_itself_only(
     busy: Busy,
 ) -> None:
@@ -193,6 +194,7 @@ def test_without_anything_from_outside_it_is_consistent_with_itself_only(
     assert one.verdict is Verdict.OK
 
 
+@pytest.mark.drill
 def test_a_promise_that_a_caller_kept_holds_the_log(busy: Busy) -> None:
     """A receipt is evidence before its entry is published."""
     promises = [
@@ -206,6 +208,7 @@ def test_a_promise_that_a_caller_kept_holds_the_log(busy: Busy) -> None:
     assert len(audit.held_by) == UNPUBLISHED
 
 
+@pytest.mark.drill
 def test_what_lies_on_the_host_itself_supports_nothing(busy: Busy, copy: Path) -> None:
     """Whoever rewrites the history there could sign and plant it: never `ok` by it."""
     for name, note in busy.outside:
@@ -478,6 +481,7 @@ ONE_CAUSE: list[tuple[str, Spoil, Check, bool]] = [
 ]
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("spoil", "check", "deep"),
     [pytest.param(*case[1:], id=case[0]) for case in ONE_CAUSE],
@@ -550,6 +554,7 @@ def test_a_level_0_tile_without_keys_fails_against_every_signature(
     assert "tile/0/001" in str(verified.findings[0])
 
 
+@pytest.mark.drill
 def test_bundle_and_tile_altered_alike_do_not_fool_the_level_above(
     busy: Busy, copy: Path
 ) -> None:
@@ -614,6 +619,7 @@ def test_a_missing_key_says_what_to_do(copy: Path) -> None:
         verify_trail(copy)
 
 
+@pytest.mark.drill
 def test_signing_keys_that_genesis_does_not_pin_are_found(
     copy: Path, tmp_path: Path
 ) -> None:
@@ -727,6 +733,7 @@ def test_a_value_of_another_type_is_a_finding(
     assert "does not hold what was written" in str(verified.findings)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("table", ["log", "segment", "checkpoint", "event"])
 def test_a_table_that_is_gone_is_a_finding(busy: Busy, copy: Path, table: str) -> None:
     """The advice to look at the disk would send the operator the wrong way."""
@@ -748,6 +755,7 @@ def test_an_empty_file_for_a_journal_is_a_finding(busy: Busy, copy: Path) -> Non
     assert {one.check for one in verified.findings} == {Check.JOURNAL}
 
 
+@pytest.mark.drill
 def test_a_journal_missing_beside_the_keys_is_a_finding(busy: Busy, copy: Path) -> None:
     """Who deletes it takes along what was acknowledged and not yet published."""
     (copy / "state/journal.db").unlink()
@@ -766,6 +774,7 @@ def test_a_tile_with_bytes_behind_its_end_is_a_finding(busy: Busy, copy: Path) -
     assert counts(verify_trail(copy, outside=busy.outside)) == {"tile": 1}
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     "statement",
     [
@@ -789,6 +798,7 @@ def test_a_row_of_the_identity_map_that_does_not_open_is_a_deep_finding(
     assert {one.check for one in verified.findings} == {Check.IDENTITY}
 
 
+@pytest.mark.drill
 def test_a_head_behind_what_was_published_is_found(busy: Busy, copy: Path) -> None:
     """A journal that was restored from a backup would give indexes out twice."""
     with database(copy) as journal:
@@ -823,6 +833,7 @@ def test_a_head_of_the_published_size_must_have_its_root(
     assert counts(verified, Log.SECURITY) == {"head": 1, "journal": 1}
 
 
+@pytest.mark.drill
 def test_segments_that_are_sealed_anew_with_other_entries_are_found(
     busy: Busy, copy: Path
 ) -> None:
@@ -848,6 +859,7 @@ def resign(directory: Path, size: int) -> bytes:
     return sign_note(body, [keys.checkpoint])
 
 
+@pytest.mark.drill
 def test_two_signed_roots_for_one_size_are_a_fork(busy: Busy, copy: Path) -> None:
     """A fork convicts the signer by his own signatures; it must be told as one."""
     with database(copy) as journal:
@@ -863,6 +875,7 @@ def test_two_signed_roots_for_one_size_are_a_fork(busy: Busy, copy: Path) -> Non
     assert counts(against) == {"kept_checkpoint": 1, "fork": 1}
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("size", [256, 301, 512, 600])
 def test_an_outside_checkpoint_with_another_root_fails(busy: Busy, size: int) -> None:
     """This is what sees a rewritten history; sizes within and at the end of tiles."""
@@ -874,6 +887,7 @@ def test_an_outside_checkpoint_with_another_root_fails(busy: Busy, size: int) ->
     assert counts(verified)["outside_checkpoint"] == 1
 
 
+@pytest.mark.drill
 def test_an_outside_promise_with_another_root_fails(busy: Busy) -> None:
     """A promise beyond what is published is held against the journal's entries."""
     keys = wire_log_keys("clinic.example", LocalKeys.load(busy.directory / KEYS))
@@ -885,6 +899,7 @@ def test_an_outside_promise_with_another_root_fails(busy: Busy) -> None:
     assert counts(verified) == {"outside_checkpoint": 1}
 
 
+@pytest.mark.drill
 def test_a_log_smaller_than_the_outside_saw_fails(busy: Busy) -> None:
     """A restored backup is consistent with itself; what left the host is larger."""
     pin = resign(busy.directory, 606)
@@ -895,6 +910,7 @@ def test_a_log_smaller_than_the_outside_saw_fails(busy: Busy) -> None:
     assert "606 entries outside and has 605 here" in str(verified.findings[0])
 
 
+@pytest.mark.drill
 def test_a_stranger_s_outside_checkpoint_fails(
     busy: Busy,
 ) -> None:
@@ -970,6 +986,7 @@ def test_a_leaf_under_no_known_schema_is_found(busy: Busy, copy: Path) -> None:
     assert counts(deep, Log.SECURITY) == {"entry": 1}
 
 
+@pytest.mark.drill
 def test_an_event_id_that_stands_twice_is_found(busy: Busy, copy: Path) -> None:
     """Exactly once is a promise about the log, not about the table beside it."""
     leaves = [

@@ -85,6 +85,7 @@ def test_a_retry_through_another_opening_gets_the_first_receipt(
     assert receipts[0].positions == receipts[1].positions
 
 
+@pytest.mark.drill
 def test_the_same_id_with_other_content_is_refused_and_recorded(trail: Trail) -> None:
     """Whoever tries to overwrite an event must leave a trace."""
     trail.recorder.record(phi_read(1), NOW)

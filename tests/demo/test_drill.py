@@ -41,6 +41,7 @@ def drill(
     return run_drill(closed, outside, tmp_path_factory.mktemp("copies"))
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("name", "by"),
     [
@@ -65,6 +66,7 @@ def test_each_attack_is_caught_by_what_it_breaks(
     assert result.ms >= 0
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("attack", ATTACKS, ids=[one.name for one in ATTACKS])
 def test_without_the_outside_the_consistent_attacks_pass_as_unanchored(
     closed: Path, outside: Mapping[str, bytes], tmp_path: Path, attack: Attack
@@ -90,6 +92,7 @@ def test_the_attacked_trail_itself_is_untouched_and_ok(
     assert verified.logs[0].size == 701
 
 
+@pytest.mark.drill
 def test_a_rewriter_clears_what_came_back_from_outside(
     closed: Path, outside: Mapping[str, bytes], tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def retry(directory: Path, numbers: Iterable[int]) -> dict[int, Receipt]:
     return again
 
 
+@pytest.mark.drill
 def test_kill_9_loses_and_doubles_nothing(trail_dir: Path) -> None:
     """What was acknowledged is durable, whenever the process dies."""
     kill_rounds(trail_dir, ROUNDS, seed=1)

@@ -175,6 +175,7 @@ def test_a_read_only_directory_says_so(founded: Path, tmp_path: Path) -> None:
 # --- time ---
 
 
+@pytest.mark.drill
 def test_a_clock_that_goes_back_changes_no_order(trail_dir: Path) -> None:
     """The order is that of arrival; a clock set back must not stop or reorder the log."""
     trail = open_trail(trail_dir)
@@ -264,6 +265,7 @@ def only_tile(directory: Path) -> Path:
     return directory / "public/audit/tile/0/000.p/6"
 
 
+@pytest.mark.drill
 def test_a_corrupt_tile_stops_signing_and_not_recording(trail_dir: Path) -> None:
     """Signing over a damaged edge would fork; refusing events would lose them."""
     flip(only_tile(trail_dir), 40)
@@ -343,6 +345,7 @@ def test_an_altered_head_is_refused_before_anything_is_appended(
             open_trail(trail_dir)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("name", [JOURNAL, IDENTITY])
 def test_a_lost_database_is_not_made_anew(trail_dir: Path, name: str) -> None:
     """An empty one in its place would begin a second history."""
@@ -380,6 +383,7 @@ def test_a_missing_key_is_named_and_nothing_is_lost(trail_dir: Path) -> None:
     assert len(record_events(trail_dir, range(2))) == 2
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     "name", ["audit-checkpoint", "audit-promise", "audit-seal", "idempotency"]
 )
@@ -394,6 +398,7 @@ def test_a_wrong_key_is_named_and_nothing_is_written(
         open_trail(trail_dir)
 
 
+@pytest.mark.drill
 def test_all_keys_of_another_trail_are_refused(trail_dir: Path, tmp_path: Path) -> None:
     """A whole wrong key directory is the likeliest mistake of a restore."""
     found_trail(tmp_path / "other", "clinic.example", NOW)
@@ -465,6 +470,7 @@ def test_a_file_from_outside_that_cannot_be_read_says_so(trail_dir: Path) -> Non
         open_trail(trail_dir)
 
 
+@pytest.mark.drill
 def test_a_restored_backup_neither_signs_nor_appends(
     trail_dir: Path, tmp_path: Path
 ) -> None:
@@ -480,6 +486,7 @@ def test_a_restored_backup_neither_signs_nor_appends(
         open_trail(backup)
 
 
+@pytest.mark.drill
 def test_a_checkpoint_that_arrives_while_it_runs_stops_signing(
     trail_dir: Path, tmp_path: Path
 ) -> None:
@@ -499,6 +506,7 @@ def test_a_checkpoint_that_arrives_while_it_runs_stops_signing(
     assert published_size(backup) == 4
 
 
+@pytest.mark.drill
 def test_another_history_of_the_same_size_stops_signing(
     trail_dir: Path, tmp_path: Path
 ) -> None:
@@ -516,6 +524,7 @@ def test_another_history_of_the_same_size_stops_signing(
         publish_once(fork)
 
 
+@pytest.mark.drill
 def test_a_journal_restored_alone_is_refused(trail_dir: Path, tmp_path: Path) -> None:
     """The public checkpoint beside it shows that it is old, also without any from outside."""
     record_events(trail_dir, range(3))

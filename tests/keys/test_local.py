@@ -59,6 +59,7 @@ def test_keys_that_cannot_be_written_say_so(tmp_path: Path) -> None:
         LocalKeys.create(tmp_path / "file" / "keys", created_at=MOMENT)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
 def test_a_key_that_others_may_read_or_change_is_refused(made: Path, mode: int) -> None:
     """Whoever read it can sign; going on would hide that."""
