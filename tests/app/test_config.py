@@ -98,10 +98,9 @@ def test_anchors_read_back_as_they_were_written(tmp_path: Path) -> None:
             name="officer", host="mx", sender="a@b", to=("c@d",), within_s=90_000.0
         ),
     )
-    digests = {write_anchors(tmp_path, anchors) for _ in range(2)}
+    write_anchors(tmp_path, anchors)
 
     assert anchors == read_anchors(tmp_path)
-    assert len(digests) == 1
     assert "starttls" not in (tmp_path / ANCHORS_FILE).read_text()
 
 

@@ -28,6 +28,15 @@ COMMANDS = (
     "log query",
     "log match",
     "log rebuild",
+    "anchor",
+    "anchor add",
+    "anchor list",
+    "anchor run",
+    "witness",
+    "witness init",
+    "witness add-log",
+    "witness list",
+    "witness serve",
 )
 
 

@@ -36,5 +36,23 @@ def open_anchor(settings: AnchorSettings, trail: Path) -> Anchor:
                 trail,
                 may_share_device=settings.may_share_device,
             )
-        case MailSettings() | TimeStampSettings():
+        case MailSettings():
+            return _open_mail(settings, trail)
+        case TimeStampSettings():
             raise NotImplementedError
+
+
+def _open_mail(settings: MailSettings, trail: Path) -> Anchor:
+    from phitrail.anchor.mail import MailedCheckpoint, MailServer
+
+    server = MailServer(
+        settings.host,
+        settings.port,
+        starttls=settings.starttls,
+        ca_file=trail / settings.ca_file if settings.ca_file else None,
+        username=settings.username,
+        password_file=(
+            trail / settings.password_file if settings.password_file else None
+        ),
+    )
+    return MailedCheckpoint(server, settings.sender, settings.to)

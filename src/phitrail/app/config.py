@@ -6,7 +6,6 @@ holds numbers; `anchors.yaml`, which may be absent, says who holds checkpoints o
 host. Code holds none of it.
 """
 
-import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ import yaml
 
 from phitrail.anchor.settings import AnchorSettings
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import ConfigError, StorageError
+from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.codes import Action
 from phitrail.events.shapes import ModelName, TenantName, Term
 from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
@@ -177,6 +176,18 @@ def read_anchors(directory: Path) -> tuple[AnchorSettings, ...]:
     return anchors
 
 
+def anchor_of(plain: dict[str, object]) -> AnchorSettings:
+    """Make the settings of one anchor out of what somebody said of it.
+
+    Raises:
+        InputError: names the key that is missing or wrong.
+    """
+    try:
+        return _read_anchor(plain, "this anchor")
+    except ConfigError as error:
+        raise InputError(str(error)) from None
+
+
 def _read_anchor(plain: object, where: str) -> AnchorSettings:
     kinds = {kind.__struct_config__.tag: kind for kind in get_args(AnchorSettings)}
     kind = plain.get("kind") if isinstance(plain, dict) else None
@@ -191,25 +202,21 @@ def _read_anchor(plain: object, where: str) -> AnchorSettings:
     return anchor
 
 
-def write_anchors(directory: Path, anchors: Sequence[AnchorSettings]) -> str:
-    """Write anchors.yaml, durable; return the SHA-256 of what it holds now, in hex.
+def print_anchors(anchors: Sequence[AnchorSettings]) -> bytes:
+    """Write what anchors.yaml holds of these anchors; defaults are left out."""
+    plain = {"anchors": [_without_defaults(anchor) for anchor in anchors]}
+    text = str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    head = "# Who holds checkpoints off this host; docs/anchors.md explains each.\n"
+    return (head + text).encode()
+
+
+def write_anchors(directory: Path, anchors: Sequence[AnchorSettings]) -> None:
+    """Write anchors.yaml; durable on return.
 
     Raises:
         StorageError: the old file stands.
     """
-    text = (
-        "# Who holds checkpoints off this host; docs/anchors.md explains each.\n"
-        + str(
-            yaml.safe_dump(
-                {"anchors": [_without_defaults(anchor) for anchor in anchors]},
-                sort_keys=False,
-                allow_unicode=True,
-            )
-        )
-    )
-    data = text.encode()
-    DurableFiles(directory).put_many({ANCHORS_FILE: data})
-    return hashlib.sha256(data).hexdigest()
+    DurableFiles(directory).put_many({ANCHORS_FILE: print_anchors(anchors)})
 
 
 def _without_defaults(anchor: AnchorSettings) -> dict[str, object]:

@@ -1,14 +1,25 @@
 """`status`: how a trail stands, from files alone; it needs no key and records nothing.
 
-A log is *anchored* if `state/outside/` holds a checkpoint of it that came back from
-outside; what stands on this host alone shows only consistency with itself.
+A log is *anchored* if as many places outside hold a checkpoint of it as `policy.yaml`
+needs: anchors that gave evidence, and what people brought back into `state/outside/`. What
+stands on this host alone shows only consistency with itself. All of it is read from this
+host's disk: `status` tells an operator what to do, and `verify` tells what is so.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from phitrail.anchor.settings import AnchorSettings
+from phitrail.app.anchor_standing import (
+    Shelf,
+    Standing,
+    outside_name,
+    time_within,
+)
+from phitrail.app.config import Policy, read_anchors, read_policy
 from phitrail.app.wiring import JOURNAL, OUTSIDE, PUBLISH_LOCK, read_pins
 from phitrail.durable.lock import FileLock
 from phitrail.errors import StorageError
@@ -17,7 +28,40 @@ from phitrail.tlog.checkpoint import open_checkpoint
 from phitrail.tlog.genesis import Pinned
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.layout import public_checkpoint
-from phitrail.tlog.outside import check_not_behind, read_outside
+from phitrail.tlog.outside import OutsideCheckpoint, check_not_behind, read_outside
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorStatus:
+    """How one anchor stands with one log.
+
+    Attributes:
+        settings: what `anchors.yaml` says of it.
+        log: which log.
+        standing: what it holds, and what went wrong since.
+        published_size: how many entries it could hold.
+        within: the time within which it must hold a new checkpoint.
+    """
+
+    settings: AnchorSettings
+    log: Log
+    standing: Standing
+    published_size: int
+    within: timedelta
+
+    @property
+    def lag(self) -> int:
+        """How many published entries it does not hold."""
+        return max(0, self.published_size - self.standing.held_size)
+
+    @property
+    def kind(self) -> str:
+        """Which kind of anchor it is."""
+        return str(self.settings.__struct_config__.tag)
+
+    def is_late(self, now: datetime) -> bool:
+        """Say whether it should hold by now what it does not."""
+        return self.standing.is_late(now, self.within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +75,9 @@ class LogStatus:
         published_size: how many a checkpoint covers; the rest is the lag.
         published_at: when the newest checkpoint was put where readers look.
         outside_size: size of the largest checkpoint that came back from outside.
+        holders: the places outside that hold it, by name.
+        holders_needed: how many of them make it anchored.
+        anchors: how each anchor stands that takes this log.
     """
 
     log: Log
@@ -39,6 +86,9 @@ class LogStatus:
     published_size: int
     published_at: datetime | None
     outside_size: int | None
+    holders: tuple[str, ...]
+    holders_needed: int
+    anchors: tuple[AnchorStatus, ...]
 
     @property
     def lag(self) -> int:
@@ -47,8 +97,17 @@ class LogStatus:
 
     @property
     def is_anchored(self) -> bool:
-        """Whether something from outside supports this log."""
-        return self.outside_size is not None
+        """Whether enough places outside hold this log, and none another history."""
+        return len(self.holders) >= self.holders_needed and not self.contradicted_by
+
+    @property
+    def contradicted_by(self) -> tuple[str, ...]:
+        """The anchors that hold another history of this log."""
+        return tuple(
+            anchor.settings.name
+            for anchor in self.anchors
+            if anchor.standing.is_other_history
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +131,11 @@ def read_status(directory: Path) -> TrailStatus:
         StorageError: a file cannot be read.
     """
     pins = read_pins(directory)
+    policy, anchors = read_policy(directory), read_anchors(directory)
     with closing(Journal.open(directory / JOURNAL, read_only=True)) as journal:
-        logs = tuple(_log(directory, journal, log, pins[log]) for log in Log)
+        logs = tuple(
+            _log(directory, journal, pins[log], policy, anchors) for log in Log
+        )
     return TrailStatus(
         directory,
         pins[Log.AUDIT].genesis.tenant,
@@ -86,25 +148,61 @@ def read_status(directory: Path) -> TrailStatus:
 _PLACES = ("public", "state/bundles", "state/journal.db", "state/identity.db")
 
 
-def _log(directory: Path, journal: Journal, log: Log, pinned: Pinned) -> LogStatus:
-    origin = pinned.genesis.origin
+def _log(
+    directory: Path,
+    journal: Journal,
+    pinned: Pinned,
+    policy: Policy,
+    anchors: Sequence[AnchorSettings],
+) -> LogStatus:
+    log, origin = pinned.genesis.log, pinned.genesis.origin
     size = journal.head(log.value).size
     newest = journal.newest_checkpoint(log.value)
     published_size = 0
     if newest is not None:
         published_size = open_checkpoint(newest[1], [pinned.log_key]).size
-    known = [pinned.log_key, pinned.promise_key]
-    outside = list(read_outside(directory / OUTSIDE, origin, known))
-    for seen in outside:
-        check_not_behind(seen, size, None)
+    standing = tuple(
+        AnchorStatus(
+            one,
+            log,
+            Shelf(directory, one.name, log).read(),
+            published_size,
+            time_within(one, policy),
+        )
+        for one in anchors
+        if log in one.logs
+    )
+    seen = _outside(directory, pinned, size, standing)
+    of_anchors = {outside_name(one.settings.name, log) for one in standing}
     return LogStatus(
         log,
         origin,
         size,
         published_size,
         _changed_at(directory / public_checkpoint(log.value)),
-        max((seen.checkpoint.size for seen in outside), default=None),
+        max((one.checkpoint.size for one in seen), default=None),
+        (
+            *(one.settings.name for one in standing if one.standing.held_size),
+            *(one.source for one in seen if one.source not in of_anchors),
+        ),
+        policy.anchors_needed,
+        standing,
     )
+
+
+def _outside(
+    directory: Path, pinned: Pinned, size: int, standing: Sequence[AnchorStatus]
+) -> list[OutsideCheckpoint]:
+    """Read what came back from outside; it must not be ahead of the log.
+
+    What an anchor that holds another history gave is told as that anchor's trouble.
+    """
+    known = [pinned.log_key, pinned.promise_key]
+    seen = list(read_outside(directory / OUTSIDE, pinned.genesis.origin, known))
+    if not any(one.standing.is_other_history for one in standing):
+        for one in seen:
+            check_not_behind(one, size, None)
+    return [one for one in seen if one.checkpoint.size <= size]
 
 
 def _changed_at(place: Path) -> datetime | None:

@@ -151,15 +151,18 @@ def _say_what_is_next(output: Output, founded: Founded, files: Sequence[Path]) -
 def status(trail: TrailDirectory = DEFAULT_TRAIL, as_json: AsJson = False) -> int:
     """Say how the logs stand: sizes, newest checkpoints, anchors, disk.
 
-    Needs no key and leaves no audit entry. UNANCHORED means that no checkpoint has come
-    back from outside into state/outside/: the log shows consistency with itself only.
+    Needs no key and leaves no audit entry. UNANCHORED means that fewer places outside
+    hold a checkpoint than policy needs: the log shows consistency with itself only. The
+    exit code is 1 when an anchor holds another history.
     """
     output = Output(as_json)
     found = read_status(trail)
     now = clock.now()
+    contradicted = [log for log in found.logs if log.contradicted_by]
+    code = ExitCode.CHECK_FAILED if contradicted else ExitCode.OK
     if as_json:
         output.data(_status_object(found, now))
-        return ExitCode.OK
+        return code
     output.facts(
         [
             ("trail", found.directory),
@@ -178,17 +181,35 @@ def status(trail: TrailDirectory = DEFAULT_TRAIL, as_json: AsJson = False) -> in
                 log.published_size,
                 log.lag,
                 f"{_age_s(log, now)} s ago" if log.published_at else "none",
-                f"size {log.outside_size}" if log.is_anchored else "UNANCHORED",
+                _anchored(log),
             )
             for log in found.logs
         ],
     )
-    if not all(log.is_anchored for log in found.logs):
+    for log in contradicted:
         output.say(
-            "UNANCHORED: keep a checkpoint outside this host, bring a copy back into "
-            "state/outside/, and give the original to `phitrail verify --checkpoint`"
+            f"ANOTHER HISTORY of {log.log} is held by {', '.join(log.contradicted_by)}: "
+            "keep this copy as evidence, run `phitrail anchor list`, and find out who "
+            "had access"
         )
-    return ExitCode.OK
+    for one in (one for log in found.logs for one in log.anchors if one.is_late(now)):
+        output.say(f"LATE: {one.settings.name} for {one.log}; `phitrail anchor list`")
+    if not all(log.is_anchored or log.contradicted_by for log in found.logs):
+        output.say(
+            "UNANCHORED: add a place outside this host with `phitrail anchor add`, or "
+            "keep a checkpoint there by hand, bring a copy back into state/outside/, and "
+            "give the original to `phitrail verify --checkpoint`"
+        )
+    return code
+
+
+def _anchored(log: LogStatus) -> str:
+    if log.contradicted_by:
+        return "ANOTHER HISTORY"
+    if not log.is_anchored:
+        return "UNANCHORED"
+    sizes = [one.standing.held_size for one in log.anchors]
+    return f"size {max([*sizes, log.outside_size or 0])} ({', '.join(log.holders)})"
 
 
 def _status_object(found: TrailStatus, now: datetime) -> dict[str, object]:
@@ -208,6 +229,9 @@ def _status_object(found: TrailStatus, now: datetime) -> dict[str, object]:
                 "checkpoint_age_s": _age_s(log, now),
                 "outside_size": log.outside_size,
                 "is_anchored": log.is_anchored,
+                "held_by": list(log.holders),
+                "contradicted_by": list(log.contradicted_by),
+                "late": [one.settings.name for one in log.anchors if one.is_late(now)],
             }
             for log in found.logs
         ],
