@@ -73,7 +73,6 @@ def make_time_stamper(
     authority: Certified,
     *,
     ended: bool = False,
-    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.TIME_STAMPING,
 ) -> Certified:
     """Make the certificate of a time stamp authority."""
     return _certify(
@@ -81,7 +80,7 @@ def make_time_stamper(
         authority,
         _span(ended=ended),
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (x509.ExtendedKeyUsage([usage]), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
     )
 
 

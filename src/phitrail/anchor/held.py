@@ -46,13 +46,17 @@ class Held:
 
     Attributes:
         size: the tree size that it holds now.
-        evidence: bytes that an outsider can check (a cosigned note, a time-stamp token).
-        suffix: how the file of the evidence ends: `note` or `tsr`.
+        evidence: bytes that an outsider can check (a cosigned note, a time stamp, a
+            mail).
+        suffix: how the file of the evidence ends: `note`, `tsr` or `eml`.
+        stamped: the note that the evidence is about, where it does not hold it itself;
+            it is kept beside.
     """
 
     size: int
     evidence: bytes
     suffix: str
+    stamped: bytes = b""
 
 
 class Anchor(Protocol):
@@ -62,7 +66,11 @@ class Anchor(Protocol):
         """Hand a checkpoint over and return the checked evidence.
 
         Raises:
-            IntegrityError: the anchor holds another history of this log, or what it
-                returned does not verify.
-            StorageError: it cannot be reached, or refused; try again later.
+            IntegrityError: the anchor holds another history of this log
+                (`OtherHistoryError`, with the note that shows it), or what stands there
+                is no checkpoint of it.
+            RefusedError, ConfigError: it takes nothing until somebody puts it, or the
+                settings, right.
+            StorageError: it cannot be reached, or what it returned does not verify; try
+                again later.
         """
