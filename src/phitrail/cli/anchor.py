@@ -22,7 +22,6 @@ from phitrail.cli.log import require_verb
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
     AsJson,
-    Reader,
     TrailDirectory,
     examples,
 )
@@ -143,7 +142,15 @@ def add(
         float | None,
         typer.Option("--within", metavar="SECONDS", help="After that it is late."),
     ] = None,
-    reader: Reader = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="USER",
+            help="Who adds it, as the audit log will name them.  "
+            "[default: the system user]",
+        ),
+    ] = None,
     trail: TrailDirectory = DEFAULT_TRAIL,
     as_json: AsJson = False,
 ) -> int:
@@ -186,7 +193,7 @@ def add(
     )
     output = Output(as_json)
     with run_trail(trail) as running:
-        add_anchor(running.parts, settings, by=reader or system_user(), now=clock.now())
+        add_anchor(running.parts, settings, by=by or system_user(), now=clock.now())
     vkeys = [str(pinned.log_key) for pinned in read_pins(trail).values()]
     if as_json:
         output.data({"anchor": msgspec.to_builtins(settings), "log_vkeys": vkeys})
