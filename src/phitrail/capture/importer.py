@@ -11,7 +11,8 @@
    line stands alone; the others are recorded.
 5. A bad line is reported by number, field and rule; no value of it goes anywhere.
 
-Nothing here knows about formats of others; their ids (not UUIDv7) are refused by rule.
+Nothing here knows about formats of others (`capture.history` turns those into native
+lines); their ids (not UUIDv7) are refused by rule.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,9 +35,11 @@ MAX_LINE_BYTES = 1 << 20
 GROUP_LINES = 200
 GROUP_BYTES = 4 << 20
 LINE_DOMAIN = b"phitrail/import-line/v1|"
+CONFLICT_RULE = "stands in the log with other content; use a new event_id"
 _SKIP_BYTES = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+Line: TypeAlias = bytes | InputError | None
 Read: TypeAlias = CallerRecord | InputError
 _Numbered: TypeAlias = tuple[int, CallerRecord]
 
@@ -88,13 +91,14 @@ class Importer:
 
     def run(
         self,
-        lines: Iterable[tuple[int, bytes | None]],
+        lines: Iterable[tuple[int, Line]],
         reject: Callable[[RejectedLine], None],
     ) -> Iterator[Imported]:
         """Record lines group by group; yield the counts so far after each.
 
         Args:
-            lines: number and bytes of each line; None where it was too long to read.
+            lines: number and bytes of each line; None where it was too long to read,
+                an error where whoever made the lines refuses one.
             reject: told of each bad line, in order.
 
         Raises:
@@ -116,7 +120,7 @@ class Importer:
     # --- rules 1 to 3 ---
 
     def _groups(
-        self, lines: Iterable[tuple[int, bytes | None]]
+        self, lines: Iterable[tuple[int, Line]]
     ) -> Iterator[list[tuple[int, Read]]]:
         """Read lines into groups in which no event id stands twice."""
         group: list[tuple[int, Read]] = []
@@ -129,14 +133,16 @@ class Importer:
                 yield group
                 group, ids, size_bytes = [], set(), 0
             group.append((number, read))
-            size_bytes += len(line or b"")
+            size_bytes += len(line) if isinstance(line, bytes) else 0
             if event_id is not None:
                 ids.add(event_id)
         if group:
             yield group
 
-    def read(self, line: bytes | None) -> Read:
+    def read(self, line: Line) -> Read:
         """Read one line into a record that may come to the door, or say why not."""
+        if isinstance(line, InputError):
+            return line
         if line is None:
             return InputError.for_field(
                 "(line)", f"a line holds at most {MAX_LINE_BYTES} bytes"
@@ -188,7 +194,7 @@ class Importer:
                 rejected[bad] = RejectedLine(
                     line=bad,
                     field="event_id",
-                    rule="stands in the log with other content; use a new event_id",
+                    rule=CONFLICT_RULE,
                 )
                 rest = [(n, r) for n, r in part if n != bad]
                 waiting += [rest] if rest else []

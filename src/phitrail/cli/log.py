@@ -15,7 +15,6 @@ import typer
 
 from phitrail.app import clock
 from phitrail.app.export import ExportFormat, export_log
-from phitrail.app.importing import import_file, rejected_path
 from phitrail.app.reading import (
     ProvenEntry,
     ShownEntry,
@@ -26,7 +25,7 @@ from phitrail.app.reading import (
     tail_entries,
 )
 from phitrail.app.running import run_trail
-from phitrail.cli import match, query
+from phitrail.cli import history, match, query
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
@@ -70,56 +69,9 @@ def log(context: typer.Context) -> None:
     require_verb(context)
 
 
+history.add_to(app)
 query.add_to(app)
 match.add_to(app)
-
-
-@app.command(
-    "import",
-    epilog=examples(
-        "phitrail log import events.jsonl",
-        "phitrail log import events.jsonl --json",
-    ),
-)
-def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSON lines, an event a line.")
-    ],
-    trail: TrailDirectory = DEFAULT_TRAIL,
-    as_json: AsJson = False,
-) -> int:
-    """Record the events of a file, each once however often it is run.
-
-    Bad lines go to FILE.rejected.jsonl as number, field and rule; then the exit code is
-    1. A line without event_id gets one that is derived from it. What a file tells is
-    marked as imported.
-    """
-    output = Output(as_json)
-    with run_trail(trail) as running, output.progress("bytes read") as progress:
-        counts = import_file(running, file, progress)
-    rejected = rejected_path(file) if counts.rejected else None
-    if as_json:
-        output.data(
-            {
-                "lines": counts.lines,
-                "recorded": counts.recorded,
-                "already_there": counts.already_there,
-                "rejected": counts.rejected,
-                "rejected_file": None if rejected is None else str(rejected),
-            }
-        )
-    else:
-        output.facts(
-            [
-                ("recorded", counts.recorded),
-                ("already there", counts.already_there),
-                ("rejected", counts.rejected),
-            ]
-        )
-    if rejected is not None:
-        output.say(f"{counts.rejected} lines were not recorded; see {rejected}")
-        return ExitCode.CHECK_FAILED
-    return ExitCode.OK
 
 
 @app.command(

@@ -36,6 +36,12 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
     "components": frozenset({"phitrail", "phitrail-cli", "phitrail-sdk"}),
     "reason_codes": frozenset(
         {
+            "chain_absent",
+            "chain_broken",
+            "chain_intact",
+            "chain_not_checkable",
+            "chain_partial",
+            "entries_intact",
             "anchor_held_again",
             "anchor_other_history",
             "anchor_refused",
