@@ -37,6 +37,7 @@ from phitrail.events.shapes import (
     KeyedHash,
     ModelName,
     Nonce,
+    NoteSignature,
     OpaqueId,
     Sha256Hex,
     Surrogate,
@@ -44,6 +45,7 @@ from phitrail.events.shapes import (
     Term,
     Timestamp,
     Uuid7,
+    VerifierKeyText,
 )
 
 PatientT = TypeVar("PatientT")
@@ -137,6 +139,8 @@ class AuditEvent(
     source_id: OpaqueId | None = None
     source_epoch: Count | None = None
     source_seq: Count | None = None
+    source_vkey: VerifierKeyText | None = None
+    source_proof: NoteSignature | None = None
 
     received_at: Timestamp | None = None
     nonce: Nonce | None = None
