@@ -62,7 +62,7 @@ def fresh_trail() -> Iterator[Path]:
 async def _throughput(
     directory: Path, in_flight: int, count: int
 ) -> tuple[float, float, float, float, float]:
-    trail = await aconnect(directory)
+    trail = await aconnect(directory, receipts=directory.with_name("receipts"))
     for number in range(1000):  # the known subjects
         await trail.record(bench_event(number))
     latencies: list[float] = []
@@ -170,7 +170,7 @@ def _bare_fsync_ms(count: int = 300) -> float:
 
 
 def _one_caller_ms(count: int = 500) -> float:
-    with fresh_trail() as directory, connect(directory) as trail:
+    with fresh_trail() as directory, connect(directory, receipts=None) as trail:
         for number in range(200):
             trail.record(bench_event(number))
         times = []
@@ -276,7 +276,7 @@ def _prepare(trail: Trail, event: object) -> object:
 
 def _process(directory: str, number: int, count: int, barrier: object) -> None:
     async def run() -> None:
-        trail = await aconnect(directory)
+        trail = await aconnect(directory, receipts=f"{directory}-receipts")
         for known in range(1000):
             await trail.record(bench_event(known))
         events = bench_events(count, f"p{number}-")

@@ -9,7 +9,29 @@ from pathlib import Path
 import pytest
 from tests.trails import copy_trail, found
 
+from phitrail.sdk.promise_store import RECEIPTS_VARIABLE
+
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system that needs no disk, where present
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _receipts_of_the_session(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """Keep what wider fixtures are promised out of the user's own directories."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RECEIPTS_VARIABLE, str(tmp_path_factory.mktemp("receipts")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def receipts_dir(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Keep receipts apart for each test: they all copy one trail, which forks it."""
+    place = tmp_path_factory.mktemp("receipts")
+    monkeypatch.setenv(RECEIPTS_VARIABLE, str(place))
+    return place
 
 
 @pytest.fixture(scope="session")

@@ -193,7 +193,7 @@ def _restore_backup(copy: Path, held: int) -> Notes:
     del held
     backup = copy.with_name(f"{copy.name}-backup")
     shutil.copytree(copy, backup)
-    with connect(copy) as trail:
+    with connect(copy, receipts=None) as trail:  # the attacker's own program
         trail.record(AuditEvent(event_type=EventType.PHI_EXPORT, user_id="insider"))
         trail.publish()
     later = (copy / public_checkpoint(Log.AUDIT)).read_bytes()

@@ -4,12 +4,14 @@ A directory (`phitrail.sdk.directory`) is the first such place, a server the sec
 seam stands here so that a program which talks to a server never loads `phitrail.app`.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
+from phitrail.tlog.checkpoint import Checkpoint
+from phitrail.tlog.promised import Shown
 from phitrail.tlog.receipt import Receipt
 
 
@@ -38,6 +40,33 @@ class Backend(Protocol):
 
     def is_published(self, receipt: Receipt) -> bool:
         """Say whether a checkpoint covers every entry of a receipt."""
+
+    # What a log shows of itself, so that it can be held to its promises.
+
+    @property
+    def trail_id(self) -> str:
+        """The id that genesis gave the trail."""
+
+    @property
+    def place(self) -> str:
+        """Where the trail stands, as its caller finds it."""
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """The origin of each log, by its name."""
+
+    def open_note(self, log: str, note: bytes) -> Checkpoint | None:
+        """Verify a checkpoint or promise of a log; None where it is disowned.
+
+        What a stolen key may have signed is disowned by a compromise that the recovery key
+        declared: it convicts nobody.
+        """
+
+    def show_published(self, log: str) -> Shown | None:
+        """Show a log up to its newest checkpoint; nothing before the first."""
+
+    def show_durable(self, log: str) -> Shown:
+        """Show a log up to its head, published or not."""
 
     def close(self) -> None:
         """Commit and publish what waits, then close; a second call is harmless."""

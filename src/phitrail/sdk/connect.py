@@ -1,4 +1,4 @@
-"""Open a trail: a directory on this host.
+"""Open a trail: a directory on this host; first ask what became of its promises.
 
 `phitrail.app` is loaded here, when a directory is opened, and not before.
 """
@@ -7,41 +7,72 @@ import asyncio
 import os
 from pathlib import Path
 
-from phitrail.errors import ConfigError
+from phitrail.errors import ConfigError, IntegrityError
 from phitrail.sdk.backend import Backend
+from phitrail.sdk.promise_store import receipts_directory
+from phitrail.sdk.promises import Promises
 from phitrail.sdk.trail import AsyncTrail, Trail
 
 DEFAULT_TRAIL = "./phitrail"
 TRAIL_VARIABLE = "PHITRAIL_TRAIL"
 
 
-def connect(where: str | Path | None = None) -> Trail:
+def connect(
+    where: str | Path | None = None, *, receipts: str | Path | None = ""
+) -> Trail:
     """Open a trail for use by threads.
 
     Args:
         where: the trail's directory; by default the variable `PHITRAIL_TRAIL`, or
             `./phitrail`.
+        receipts: the directory in which this application keeps what it is promised, best
+            on another disk than the trail; None to keep nothing. By default the variable
+            `PHITRAIL_RECEIPTS`, or `phitrail/receipts` in the user's state directory.
 
     Raises:
-        ConfigError: there is no trail, or a file or key of it is missing or wrong.
-        IntegrityError: the journal is behind a checkpoint from outside.
+        ConfigError: there is no trail, or a file or key of it is missing or wrong; or
+            receipts cannot be kept.
+        IntegrityError: the log broke a promise that was kept; or the journal is behind a
+            checkpoint from outside.
         StorageError: a file cannot be opened.
     """
-    return Trail(_open(where))
+    return Trail(*_open(where, receipts))
 
 
-async def aconnect(where: str | Path | None = None) -> AsyncTrail:
+async def aconnect(
+    where: str | Path | None = None, *, receipts: str | Path | None = ""
+) -> AsyncTrail:
     """Open a trail for use on an event loop; see `connect`.
 
     Raises:
-        ConfigError: there is no trail, or a file or key of it is missing or wrong.
-        IntegrityError: the journal is behind a checkpoint from outside.
+        ConfigError: there is no trail, a file or key of it is missing or wrong, or
+            receipts cannot be kept.
+        IntegrityError: the log broke a promise, or is behind a checkpoint from outside.
         StorageError: a file cannot be opened.
     """
-    return AsyncTrail(await asyncio.to_thread(_open, where))
+    return AsyncTrail(*await asyncio.to_thread(_open, where, receipts))
 
 
-def _open(where: str | Path | None) -> Backend:
+def _open(
+    where: str | Path | None, receipts: str | Path | None
+) -> tuple[Backend, Promises | None]:
+    directory = receipts_directory(receipts, os.environ)
+    backend = _open_backend(where)
+    if directory is None:
+        return backend, None
+    try:
+        promises = Promises(backend, directory)
+        promises.start()
+    except BaseException as error:
+        try:
+            backend.close()
+        except IntegrityError as refusal:
+            error.add_note(f"and at closing the trail: {refusal}")
+        raise
+    return backend, promises
+
+
+def _open_backend(where: str | Path | None) -> Backend:
     place = str(where or os.environ.get(TRAIL_VARIABLE) or DEFAULT_TRAIL)
     if "://" in place:
         raise ConfigError(

@@ -4,18 +4,24 @@ Opening starts the writer threads, a pipeline that publishes while it holds the 
 keeper that brings the tables up to the log, and one that hands checkpoints to anchors.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
-from phitrail.app.wiring import Trail, open_trail
+from phitrail.app.wiring import Trail, open_trail, read_pins
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import Log
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
+from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
+from phitrail.tlog.key_line import KeyLine
+from phitrail.tlog.note import parse_note
+from phitrail.tlog.promised import Shown
 from phitrail.tlog.receipt import Receipt
 
 
@@ -25,6 +31,11 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self.parts: Trail = open_trail(path)
         self.hasher = self.parts.hasher
+        self.place = str(path.resolve())
+        self.trail_id = read_pins(path)[Log.AUDIT].genesis.trail_id
+        self.origins: Mapping[str, str] = {
+            log: keys.origin for log, keys in self.parts.log_keys.items()
+        }
         self._rater = Mac(self.parts.keys, names.RATER)
         self._pipeline = Pipeline(self.parts)
         self._anchors = AnchorKeeper(
@@ -86,6 +97,38 @@ class Directory:
             for position in receipt.positions
             for newest in (sizes[position.log],)
         )
+
+    def open_note(self, log: str, note: bytes) -> Checkpoint | None:
+        """Verify a checkpoint or promise of a log; None where it is disowned.
+
+        Raises:
+            IntegrityError: it does not verify under the key that was in force.
+        """
+        keys = self.parts.log_keys[log]
+        line = KeyLine.begin(keys.origin, keys.checkpoint.vkey, keys.promise.vkey)
+        if line.is_disowned(parse_checkpoint(parse_note(note).text).size):
+            return None
+        return line.open_note(note)
+
+    def show_published(self, log: str) -> Shown | None:
+        """Show a log up to its newest checkpoint; nothing before the first.
+
+        Raises:
+            IntegrityError: the checkpoint does not verify.
+            StorageError: the journal cannot be read.
+        """
+        with closing(self.parts.reader(Log(log))) as reader:
+            return reader.show_published()
+
+    def show_durable(self, log: str) -> Shown:
+        """Show a log up to its head, published or not.
+
+        Raises:
+            IntegrityError: the head or an entry is missing or altered.
+            StorageError: the journal cannot be read.
+        """
+        with closing(self.parts.reader(Log(log))) as reader:
+            return reader.show_durable()
 
     def close(self) -> None:
         """Commit and publish what waits, then close; a second call is harmless.

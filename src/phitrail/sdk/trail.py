@@ -6,11 +6,10 @@ given here never appear in an exception.
 
 import asyncio
 import functools
-import inspect
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Self
 
 from phitrail.capture.access import AccessLife, Triple
 from phitrail.errors import InputError, IntegrityError, UnverifiableError
@@ -25,10 +24,11 @@ from phitrail.events.quality import Feedback
 from phitrail.sdk import clock
 from phitrail.sdk.access import Access, AsyncAccess
 from phitrail.sdk.backend import Backend
+from phitrail.sdk.promises import Promises, demand
+from phitrail.sdk.wrapping import resolved, without_first_parameter
 from phitrail.tlog.receipt import Receipt
 
 P = ParamSpec("P")
-R = TypeVar("R")
 
 Stage = Literal["published", "witnessed"]
 POLL_S = 0.02
@@ -37,8 +37,28 @@ POLL_S = 0.02
 class _Opened:
     """What both forms of a trail share: the backend, and events built from arguments."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, promises: Promises | None = None) -> None:
         self._backend = backend
+        self._promises = promises
+
+    def _noted(self, receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
+        """Remember what was promised just now."""
+        if self._promises is not None:
+            self._promises.note(receipts)
+        return receipts
+
+    def _publish(self, timeout_s: float) -> None:
+        if self._promises is not None and self._promises.failure is not None:
+            raise self._promises.failure
+        self._backend.publish(timeout_s)
+
+    def _close(self) -> None:
+        """Close the logs, then see once more that they kept their promises."""
+        try:
+            self._backend.close()
+        finally:
+            if self._promises is not None:
+                self._promises.close()
 
     def _life(self, who: dict[str, Any]) -> AccessLife:
         return AccessLife.begin(who, self._backend.hasher, clock.now())
@@ -87,6 +107,7 @@ class _Opened:
 
     def _is_published(self, receipt: Receipt, deadline_us: int) -> bool:
         if self._backend.is_published(receipt):
+            demand(receipt, self._backend, self._promises)
             return True
         if clock.monotonic_us() > deadline_us:
             raise UnverifiableError(
@@ -133,10 +154,10 @@ class Trail(_Opened):
         ) -> Callable[P, str]:
             @functools.wraps(function)
             def call(*args: P.args, **kwargs: P.kwargs) -> str:
-                with self.access(**_resolved(who, args, kwargs)) as access:
+                with self.access(**resolved(who, args, kwargs)) as access:
                     return access.release(function(access, *args, **kwargs))
 
-            return _without_first_parameter(call, function)
+            return without_first_parameter(call, function)
 
         return decorate
 
@@ -158,7 +179,7 @@ class Trail(_Opened):
             ConflictError: an event id stands in the log with other content.
             StorageError: nothing was recorded.
         """
-        return self._backend.record_many(records, clock.now())
+        return self._noted(self._backend.record_many(records, clock.now()))
 
     def log_phi_access(
         self,
@@ -225,11 +246,12 @@ class Trail(_Opened):
     def wait(
         self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
     ) -> Receipt:
-        """Wait until a checkpoint covers a receipt.
+        """Wait until a checkpoint covers a receipt and is proven to hold its entries.
 
         Raises:
             UnverifiableError: not within `timeout_s`, or no witness is configured.
-            IntegrityError: the publisher refuses to sign.
+            IntegrityError: the publisher refuses to sign, or the log does not hold what it
+                promised.
         """
         _check_stage(stage)
         deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
@@ -245,15 +267,17 @@ class Trail(_Opened):
             IntegrityError: the publisher refuses to sign; the message says why.
             StorageError: it cannot write, or no round ended in time.
         """
-        self._backend.publish(timeout_s)
+        self._publish(timeout_s)
 
     def close(self) -> None:
         """Commit and publish what waits, then close; calling it again is harmless.
 
         Raises:
-            IntegrityError: the publisher refused to sign; everything is closed.
+            IntegrityError: the publisher refused to sign, or a promise was broken;
+                everything is closed.
+            StorageError: the newest receipts could not be kept; everything is closed.
         """
-        self._backend.close()
+        self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -297,10 +321,10 @@ class AsyncTrail(_Opened):
         ) -> Callable[P, Awaitable[str]]:
             @functools.wraps(function)
             async def call(*args: P.args, **kwargs: P.kwargs) -> str:
-                async with self.access(**_resolved(who, args, kwargs)) as access:
+                async with self.access(**resolved(who, args, kwargs)) as access:
                     return await access.release(await function(access, *args, **kwargs))
 
-            return _without_first_parameter(call, function)
+            return without_first_parameter(call, function)
 
         return decorate
 
@@ -314,9 +338,7 @@ class AsyncTrail(_Opened):
         """
         return (await self.record_many((record,)))[0]
 
-    def record_many(
-        self, records: Sequence[CallerRecord]
-    ) -> Awaitable[tuple[Receipt, ...]]:
+    async def record_many(self, records: Sequence[CallerRecord]) -> tuple[Receipt, ...]:
         """Record events of any logs as one: all of them or none; durable on return.
 
         Raises:
@@ -324,7 +346,8 @@ class AsyncTrail(_Opened):
             ConflictError: an event id stands in the log with other content.
             StorageError: nothing was recorded.
         """
-        return self._backend.record_many_async(records, clock.now())
+        recorded = self._backend.record_many_async(records, clock.now())
+        return self._noted(await recorded)
 
     async def log_phi_access(
         self,
@@ -378,11 +401,12 @@ class AsyncTrail(_Opened):
     async def wait(
         self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
     ) -> Receipt:
-        """Wait until a checkpoint covers a receipt.
+        """Wait until a checkpoint covers a receipt and is proven to hold its entries.
 
         Raises:
             UnverifiableError: not within `timeout_s`, or no witness is configured.
-            IntegrityError: the publisher refuses to sign.
+            IntegrityError: the publisher refuses to sign, or the log does not hold what it
+                promised.
         """
         _check_stage(stage)
         deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
@@ -397,15 +421,16 @@ class AsyncTrail(_Opened):
             IntegrityError: the publisher refuses to sign; the message says why.
             StorageError: it cannot write, or no round ended in time.
         """
-        await asyncio.to_thread(self._backend.publish, timeout_s)
+        await asyncio.to_thread(self._publish, timeout_s)
 
     async def close(self) -> None:
-        """Commit and publish what waits, then close; calling it again is harmless.
+        """Commit and publish what waits, then close; see `Trail.close`.
 
         Raises:
-            IntegrityError: the publisher refused to sign; everything is closed.
+            IntegrityError: the publisher refused to sign, or a promise was broken.
+            StorageError: the newest receipts could not be kept.
         """
-        await asyncio.to_thread(self._backend.close)
+        await asyncio.to_thread(self._close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -422,23 +447,3 @@ class AsyncTrail(_Opened):
             if error is None:
                 raise
             error.add_note(f"and at closing the trail: {refusal}")
-
-
-def _resolved(
-    who: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    """Ask the callables among the values, with the arguments of the call."""
-    return {
-        name: value(*args, **kwargs) if callable(value) else value
-        for name, value in who.items()
-    }
-
-
-def _without_first_parameter(
-    call: Callable[P, R], function: Callable[..., Any]
-) -> Callable[P, R]:
-    """Show the signature that callers use: without the access."""
-    signature = inspect.signature(function)
-    _, *rest = signature.parameters.values()
-    call.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
-    return call
