@@ -4,7 +4,14 @@ import pytest
 from tests.vectors.tlog_vectors import load_group
 
 from phitrail.errors import IntegrityError
-from phitrail.tlog.hashing import EMPTY_ROOT, HASH_BYTES, Hash, hash_leaf, hash_node
+from phitrail.tlog.hashing import (
+    EMPTY_ROOT,
+    HASH_BYTES,
+    Hash,
+    hash_leaf,
+    hash_leaves,
+    hash_node,
+)
 
 
 def test_hashes_match_the_vectors_of_certificate_transparency() -> None:
@@ -15,6 +22,14 @@ def test_hashes_match_the_vectors_of_certificate_transparency() -> None:
     assert known["leaf_hash_of_empty"] == hash_leaf(b"").hex()
     assert known["leaf_hash_of_ascii_L123456"] == hash_leaf(b"L123456").hex()
     assert len(EMPTY_ROOT) == HASH_BYTES
+
+
+def test_many_entries_hash_as_one_at_a_time() -> None:
+    """A bundle whose hashes were not those of its entries would never fit its tile."""
+    entries = [b"", b"L123456", bytes(300), b"\x00" * 4_000, b"L123456"]
+
+    assert hash_leaves(iter(entries)) == [hash_leaf(entry) for entry in entries]
+    assert hash_leaves(()) == []
 
 
 def test_the_unchecked_node_vector_is_refused_for_its_short_children() -> None:
