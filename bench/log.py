@@ -231,7 +231,7 @@ def stages() -> None:
         recorder.record(bench_event(7), now)
         drafts, _ = recorder._drafts((event,), now)
         draft = drafts[0]
-        leaf = recorder._leaves(draft, now)[0]
+        leaf = recorder._leaves(draft, None, now)[0]
         data = encode_leaf(leaf)
         keys = trail.log_keys["audit"]
         batch = [data] * 256
@@ -243,7 +243,7 @@ def stages() -> None:
             ("event id", lambda: new_uuid7(now)),
             (
                 "nonce, times, surrogates into the leaf",
-                lambda: recorder._leaves(draft, now),
+                lambda: recorder._leaves(draft, None, now),
             ),
             ("field policy and canonical bytes", lambda: encode_leaf(leaf)),
             ("leaf hash", lambda: hash_leaf(data)),
@@ -268,7 +268,7 @@ def _exchange(trail: Trail, event: object) -> object:
 def _prepare(trail: Trail, event: object) -> object:
     now = clock.now()
     drafts, _ = trail.recorder._drafts((event,), now)  # type: ignore[arg-type]  # a bench event
-    return trail.recorder._item(drafts[0], now)
+    return trail.recorder._item(drafts[0], None, now)
 
 
 # --- many processes ----------------------------------------------------------------
@@ -334,7 +334,7 @@ def grow(trail: Trail, start: int, end: int) -> None:
     now = clock.now()
     trail.recorder.record(bench_event(7), now)  # its subjects are met now
     drafts, _ = trail.recorder._drafts((bench_event(7),), now)
-    leaf = trail.recorder._leaves(drafts[0], now)[0]
+    leaf = trail.recorder._leaves(drafts[0], None, now)[0]
     data = encode_leaf(leaf)
     nonce_at = data.index(b'"nonce":"') + len(b'"nonce":"')
     id_at = data.index(b'"event_id":"') + len(b'"event_id":"')

@@ -8,7 +8,8 @@ One record, in this order:
    vocabulary.
 4. Exchange identifiers of patients and records, and e-mail addresses of users, for
    surrogates. A new identity is durable before any leaf that names it is built.
-5. Add the nonce and the time of receipt, encode, and check the bytes (field policy).
+5. Add the nonce, the time of receipt and the number within the source's epoch, encode,
+   and check the bytes (field policy).
 6. Append. The receipt says index, leaf hash and promise; it exists only once the commit
    was synced.
 
@@ -16,7 +17,7 @@ The same id with other content is refused, and the refusal is itself recorded. A
 with many patient records goes in parts that share the event id, in one transaction.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -24,7 +25,13 @@ import msgspec
 
 from phitrail.capture.exchange import Exchange, Systems
 from phitrail.capture.nonces import Nonces
-from phitrail.errors import ConflictError, InputError
+from phitrail.capture.source import Source, check_numbers
+from phitrail.errors import (
+    ConflictError,
+    InputError,
+    OutcomeUnknownError,
+    PhitrailError,
+)
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import (
     CALLER_KINDS,
@@ -72,6 +79,8 @@ class Recorder:
         systems: Systems,
         actions: Mapping[str, Action],
         idempotency: Callable[[bytes], tuple[int, bytes]],
+        source: Source | None = None,
+        registered: Collection[str] = (),
     ) -> None:
         self._appender = appender
         self._identity = identity
@@ -80,6 +89,8 @@ class Recorder:
         self._exchange = Exchange(identity, systems)
         self._idempotency = idempotency
         self._nonces = Nonces()
+        self._source = source
+        self._registered = frozenset(registered)
 
     def record(self, record: CallerRecord, now: datetime) -> Receipt:
         """Record one event; return once it is durable.
@@ -107,12 +118,16 @@ class Recorder:
         while unmet:
             self._identity.resolve(unmet)
             drafts, unmet = self._drafts_again(drafts)
-        items = [self._item(draft, now) for draft in drafts]
+        numbers = self._numbers(drafts)
         try:
-            return _receipts(drafts, items, self._appender.append(_whole(items)))
-        except ConflictError as error:
-            self._appender.append(self._conflict_item(error, now))
+            items = self._items(drafts, numbers, now)
+            sequenced = self._appender.append(_whole(items))
+        except PhitrailError as error:
+            self._give_back(numbers, error)
+            if isinstance(error, ConflictError):
+                self._appender.append(self._conflict_item(error, now))
             raise
+        return self._receipts(drafts, items, numbers, sequenced)
 
     async def record_async(self, record: CallerRecord, now: datetime) -> Receipt:
         """Do as `record`, on the running event loop.
@@ -140,14 +155,16 @@ class Recorder:
         while unmet:
             await self._identity.resolve_async(unmet)
             drafts, unmet = self._drafts_again(drafts)
-        items = [self._item(draft, now) for draft in drafts]
+        numbers = self._numbers(drafts)
         try:
-            return _receipts(
-                drafts, items, await self._appender.append_async(_whole(items))
-            )
-        except ConflictError as error:
-            await self._appender.append_async(self._conflict_item(error, now))
+            items = self._items(drafts, numbers, now)
+            sequenced = await self._appender.append_async(_whole(items))
+        except PhitrailError as error:
+            self._give_back(numbers, error)
+            if isinstance(error, ConflictError):
+                await self._appender.append_async(self._conflict_item(error, now))
             raise
+        return self._receipts(drafts, items, numbers, sequenced)
 
     # --- steps 1 to 3 ---
 
@@ -173,6 +190,7 @@ class Recorder:
         for field in SET_BY_THE_LOG:
             if getattr(record, field, None) is not None:
                 raise InputError.for_field(field, "is set by the log; leave it out")
+        check_numbers(record, self._source_id, self._registered)
         version, digest = self._idempotency(encode_opened(record, unprotect))
         if isinstance(record, AuditEvent) and isinstance(record.action, str):
             action = self._actions.get(record.action)
@@ -207,13 +225,21 @@ class Recorder:
 
     # --- step 5 ---
 
-    def _item(self, draft: _Draft, now: datetime) -> Item:
+    def _items(
+        self, drafts: Sequence[_Draft], numbers: Sequence[int | None], now: datetime
+    ) -> list[Item]:
+        return [
+            self._item(draft, number, now)
+            for draft, number in zip(drafts, numbers, strict=True)
+        ]
+
+    def _item(self, draft: _Draft, number: int | None, now: datetime) -> Item:
         """Build the entries of one record."""
         event_key = _key(draft.event_id)
         return tuple(
             [
                 self._entry(leaf, event_key, part, draft.mac)
-                for part, leaf in enumerate(self._leaves(draft, now))
+                for part, leaf in enumerate(self._leaves(draft, number, now))
             ]
         )
 
@@ -227,7 +253,9 @@ class Recorder:
             hash_leaf(data),
         )
 
-    def _leaves(self, draft: _Draft, now: datetime) -> Sequence[LeafRecord]:
+    def _leaves(
+        self, draft: _Draft, number: int | None, now: datetime
+    ) -> Sequence[LeafRecord]:
         record = draft.record
         received_at = format_time(now)
         added = {
@@ -237,6 +265,10 @@ class Recorder:
             "nonce": self._nonces.draw(),
             **draft.surrogates,
         }
+        if number is not None and self._source is not None:
+            added["source_id"] = self._source.source_id
+            added["source_epoch"] = self._source.epoch
+            added["source_seq"] = number
         records = added.get("records", ())
         if len(records) > RECORDS_IN_A_PART:
             return self._parts(record, added, records)
@@ -266,6 +298,50 @@ class Recorder:
             for part, chunk in enumerate(chunks)
         ]
 
+    # --- numbers ---
+
+    @property
+    def _source_id(self) -> str | None:
+        return None if self._source is None else self._source.source_id
+
+    def _numbers(self, drafts: Sequence[_Draft]) -> Sequence[int | None]:
+        """Give each record its number, where this process is a source."""
+        source = self._source
+        if source is None:
+            return (None,) * len(drafts)
+        return [
+            source.take() if "source_seq" in draft.record.__struct_fields__ else None
+            for draft in drafts
+        ]
+
+    def _give_back(
+        self, numbers: Sequence[int | None], error: PhitrailError | None = None
+    ) -> None:
+        """Take numbers back that certainly stand in no log."""
+        if self._source is None or isinstance(error, OutcomeUnknownError):
+            return
+        for number in numbers:
+            if number is not None:
+                self._source.give_back(number)
+
+    def _receipts(
+        self,
+        drafts: Sequence[_Draft],
+        items: Sequence[Item],
+        numbers: Sequence[int | None],
+        sequenced: Sequenced,
+    ) -> tuple[Receipt, ...]:
+        """Make the receipts; a retry stands under its first number, so its new one is free."""
+        receipts: list[Receipt] = []
+        at = 0
+        for draft, item, number in zip(drafts, items, numbers, strict=True):
+            positions = sequenced.positions[at : at + len(item)]
+            at += len(item)
+            if number is not None and positions[0].leaf_hash != item[0].leaf_hash:
+                self._give_back((number,))
+            receipts.append(Receipt(draft.event_id, positions, sequenced.promises))
+        return tuple(receipts)
+
     # --- conflicts ---
 
     def _conflict_item(self, error: ConflictError, now: datetime) -> Item:
@@ -276,7 +352,8 @@ class Recorder:
             reason_code="event_id_reused",
             detector="recorder",
         )
-        return self._item(self._draft(event, now, []), now)
+        draft = self._draft(event, now, [])
+        return self._item(draft, self._numbers((draft,))[0], now)
 
 
 def _add(record: CallerRecord, fields: Mapping[str, Any]) -> LeafRecord:
@@ -296,15 +373,3 @@ def _key(event_id: str) -> bytes:
 
 def _whole(items: Sequence[Item]) -> Item:
     return items[0] if len(items) == 1 else tuple(e for item in items for e in item)
-
-
-def _receipts(
-    drafts: Sequence[_Draft], items: Sequence[Item], sequenced: Sequenced
-) -> tuple[Receipt, ...]:
-    receipts: list[Receipt] = []
-    at = 0
-    for draft, item in zip(drafts, items, strict=True):
-        positions = sequenced.positions[at : at + len(item)]
-        at += len(item)
-        receipts.append(Receipt(draft.event_id, positions, sequenced.promises))
-    return tuple(receipts)
