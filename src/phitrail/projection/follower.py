@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from phitrail.errors import IntegrityError
 from phitrail.events.codes import Log
-from phitrail.projection.fold import Folder
+from phitrail.projection.fold import TEXT_LEAVES, Folder, leaf_text
 from phitrail.projection.segment_file import join_segments, write_segment
 from phitrail.projection.segments import Manifest, Segment, SegmentStore
 
@@ -33,7 +33,8 @@ CLOSE_AFTER: Final = timedelta(hours=1)
 REBUILT_ROWS: Final = 131_072
 JOINED_ROWS: Final = 1_048_576
 JOIN_COUNT: Final = 8
-READ_ENTRIES: Final = 16_384
+FOLD_ENTRIES: Final = 65_536
+FOLD_BYTES: Final = 64 << 20
 
 
 class Entries(Protocol):
@@ -205,16 +206,23 @@ def ranges(size: int, rows: int = REBUILT_ROWS) -> list[tuple[int, int]]:
 def read_range(
     entries: Entries, folder: Folder, first: int, end: int
 ) -> list[pa.Table]:
-    """Fold the entries [first, end), a chunk at a time."""
-    parts = []
-    for at in range(first, end, READ_ENTRIES):
-        stop = min(at + READ_ENTRIES, end)
-        parts.append(folder.fold(at, _read(entries, at, stop)))
+    """Fold the entries [first, end), some ten thousand at a time."""
+    parts: list[pa.Table] = []
+    waiting: list[pa.Array] = []
+    folded, held = first, 0
+    for at in range(first, end, TEXT_LEAVES):
+        stop = min(at + TEXT_LEAVES, end)
+        text = leaf_text(_read(entries, at, stop))
+        waiting.append(text)
+        held += text.nbytes
+        if stop == end or stop - folded >= FOLD_ENTRIES or held >= FOLD_BYTES:
+            parts.append(folder.fold_texts(folded, waiting))
+            waiting, folded, held = [], stop, 0
     return parts
 
 
 def _read(entries: Entries, start: int, end: int) -> list[bytes]:
-    """Read a chunk; again if the publisher moved it into bundles meanwhile."""
+    """Read a few; again if the publisher moved them into bundles meanwhile."""
     try:
         return list(entries.entries(start, end))
     except IntegrityError:
