@@ -162,6 +162,7 @@ def test_streamed_and_observed_answers_are_found_whole(
     assert not match(directory, text[:9]).entries
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("pasted", "expected"),
     [
