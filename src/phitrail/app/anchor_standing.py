@@ -2,7 +2,8 @@
 
 Below `state/anchors/<name>/<log>/`:
 - `<size, 20 digits>.<suffix>`: the evidence that it gave, which was checked before it came
-  here. The newest is kept, and of those before it the last of each hour.
+  here. The newest is kept, and of those before it the last of each hour. Beside a time
+  stamp lies the note that it is of.
 - `standing.json`: what it held last, and what went wrong since. It is a memory, not
   evidence: when it is lost or damaged the anchor is asked anew.
 - `other-history.note`: the newest signed checkpoint that contradicts this log.
@@ -135,6 +136,8 @@ class Shelf:
             after.held_file: held.evidence,
             STANDING: msgspec.json.encode(after),
         }
+        if held.stamped:
+            files[_note_beside(after.held_file)] = held.stamped
         if is_cosigned:
             files[_STAGED] = held.evidence
         self._put(files)
@@ -144,7 +147,8 @@ class Shelf:
             before.held_file not in {"", after.held_file}
             and before.held_at[:_TO_THE_HOUR] == after.held_at[:_TO_THE_HOUR]
         ):
-            DurableFiles(self.trail).remove(f"{self.directory}/{before.held_file}")
+            for name in {before.held_file, _note_beside(before.held_file)}:
+                DurableFiles(self.trail).remove(f"{self.directory}/{name}")
 
     def write_other_history(self, standing: Standing, evidence: bytes) -> None:
         """Keep what contradicts the log, and let the signer see it; durable on return.
@@ -178,6 +182,11 @@ class Shelf:
 def held_file(held: Held) -> str:
     """Name the file of a piece of evidence."""
     return f"{held.size:0{SIZE_DIGITS}}.{held.suffix}"
+
+
+def _note_beside(name: str) -> str:
+    """Name the file of the note that a piece of evidence is about."""
+    return f"{name.partition('.')[0]}.note"
 
 
 def outside_name(name: str, log: Log) -> str:

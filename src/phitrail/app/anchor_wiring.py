@@ -14,6 +14,7 @@ from phitrail.anchor.settings import (
     TimeStampSettings,
     WitnessSettings,
 )
+from phitrail.errors import StorageError
 
 
 def open_anchor(settings: AnchorSettings, trail: Path) -> Anchor:
@@ -39,7 +40,7 @@ def open_anchor(settings: AnchorSettings, trail: Path) -> Anchor:
         case MailSettings():
             return _open_mail(settings, trail)
         case TimeStampSettings():
-            raise NotImplementedError
+            return _open_time_stamps(settings, trail)
 
 
 def _open_mail(settings: MailSettings, trail: Path) -> Anchor:
@@ -56,3 +57,19 @@ def _open_mail(settings: MailSettings, trail: Path) -> Anchor:
         ),
     )
     return MailedCheckpoint(server, settings.sender, settings.to)
+
+
+def _open_time_stamps(settings: TimeStampSettings, trail: Path) -> Anchor:
+    from phitrail.anchor.time_stamp import TimeStampAuthority
+
+    place = trail / settings.certificate
+    try:
+        certificates = place.read_bytes()
+    except OSError as error:
+        raise StorageError(f"cannot read {place}: {error.strerror}") from error
+    return TimeStampAuthority(
+        settings.url,
+        certificates,
+        policy=settings.policy_oid,
+        plain_http=settings.plain_http,
+    )

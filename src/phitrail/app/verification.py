@@ -135,6 +135,7 @@ def verify_trail(
     logs: Sequence[Log] = tuple(Log),
     outside: Sequence[tuple[str, bytes]] = (),
     witnesses: Sequence[VerifierKey] = (),
+    amiss: Iterable[Finding] = (),
     deep: bool = False,
     processes: int | None = None,
     progress: Progress | None = None,
@@ -149,6 +150,7 @@ def verify_trail(
             nothing: whoever owns the host could have planted them.
         witnesses: keys of witnesses, from outside. What one of them cosigned supports
             the log wherever it lies.
+        amiss: what was found wrong with what came from outside before it got here.
         deep: check every entry, the table of events and the identity map as well.
         processes: how many share the work; by default one for each CPU of a large
             trail, and none besides this one for a small trail.
@@ -170,6 +172,8 @@ def verify_trail(
         *read_outside_files(directory),
     ]
     by_origin, astray = _sort_by_origin(held)
+    for finding in amiss:
+        astray.add(finding.check, finding.where, finding.message)
     with ExitStack() as stack:
         begun = [_begin(stack, directory, log, by_origin, deep=deep) for log in logs]
         tenants = {one.pinned.genesis.tenant for one in begun if one.pinned}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from phitrail.app.brought import Named, notes_in_directory, notes_in_text
 from phitrail.app.table_checks import TableCheck, verify_tables
 from phitrail.app.verification import Verdict, Verification, verify_trail
 from phitrail.cli.exit_codes import ExitCode
@@ -14,10 +15,12 @@ from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory
 from phitrail.cli.output import Output
 from phitrail.errors import InputError
 from phitrail.events.codes import Log
+from phitrail.evidence.findings import Finding
 from phitrail.evidence.verify import LogVerdict, Mode
 from phitrail.tlog.note import COSIGNATURE_V1, VerifierKey, parse_vkey
 
 STANDARD_INPUT = "-"
+NAMED_AT_MOST = 3
 
 _CODE_OF_VERDICT = {
     Verdict.OK: ExitCode.OK,
@@ -31,8 +34,8 @@ def verify(
         list[str] | None,
         typer.Option(
             "--checkpoint",
-            metavar="FILE|-",
-            help="A checkpoint kept outside this host; may be repeated.",
+            metavar="FILE|DIR|-",
+            help="Checkpoints kept outside this host, mails too; may be repeated.",
         ),
     ] = None,
     witness: Annotated[
@@ -41,6 +44,22 @@ def verify(
             "--witness",
             metavar="VKEY",
             help="The key of a witness, not from this host; may be repeated.",
+        ),
+    ] = None,
+    timestamp: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--timestamp",
+            metavar="FILE",
+            help="A time stamp of a checkpoint (RFC 3161); may be repeated.",
+        ),
+    ] = None,
+    tsa_certificate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tsa-certificate",
+            metavar="PEM",
+            help="Whom time stamps are believed; not from this host.",
         ),
     ] = None,
     log: Annotated[
@@ -72,12 +91,16 @@ def verify(
     3, unless --log names logs that have one. A copy without keys can be verified too.
     """
     output = Output(as_json)
-    outside = [(source, read_checkpoint(source)) for source in checkpoint or ()]
+    outside = [note for source in checkpoint or () for note in read_brought(source)]
+    stamped, amiss = read_stamped(
+        trail, timestamp or (), tsa_certificate or (), outside
+    )
     with output.progress("entries") as progress:
         found = verify_trail(
             trail,
             logs=tuple(dict.fromkeys(log)) if log else tuple(Log),
-            outside=outside,
+            outside=[*outside, *stamped],
+            amiss=amiss,
             witnesses=[read_witness_vkey(vkey) for vkey in witness or ()],
             deep=deep,
             processes=processes,
@@ -93,6 +116,41 @@ def verify(
     if any(check.findings for check in checks):
         return ExitCode.CHECK_FAILED
     return _CODE_OF_VERDICT[found.verdict]
+
+
+def read_brought(source: str) -> list[Named]:
+    """Read checkpoints from a file, a directory, or standard input.
+
+    Raises:
+        InputError: it cannot be read, or holds a part of a checkpoint.
+    """
+    if source != STANDARD_INPUT and Path(source).is_dir():
+        return notes_in_directory(Path(source))
+    return notes_in_text(source, read_checkpoint(source))
+
+
+def read_stamped(
+    trail: Path,
+    stamps: Sequence[Path],
+    certificates: Sequence[Path],
+    brought: Sequence[Named],
+) -> tuple[list[Named], list[Finding]]:
+    """Find the checkpoints that time stamps are of, and what is wrong with the others.
+
+    Raises:
+        InputError: a file cannot be used, or one of the two options stands alone.
+    """
+    if bool(stamps) != bool(certificates):
+        raise InputError.for_field(
+            "--timestamp", "goes with --tsa-certificate, and that with it"
+        )
+    if not stamps:
+        return [], []
+    from phitrail.app.time_stamped import match_time_stamps, read_certificates
+
+    trusted = read_certificates(certificates)
+    found, wrong = match_time_stamps(trail, stamps, trusted, brought)
+    return [stamped.named for stamped in found], wrong
 
 
 def read_checkpoint(source: str) -> bytes:
@@ -140,7 +198,7 @@ def print_verification(output: Output, found: Verification) -> None:
                 one.mode,
                 "nothing outside"
                 if one.held_to is None
-                else f"size {one.held_to} ({', '.join(one.held_by)})",
+                else f"size {one.held_to} ({_some(one.held_by)})",
             )
             for one in found.logs
         ],
@@ -212,6 +270,13 @@ def _log_object(one: LogVerdict) -> dict[str, object]:
         "held_by": one.held_by,
         "counts": one.counts,
     }
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the last few of many, which reach farthest."""
+    more = len(names) - NAMED_AT_MOST
+    named = ", ".join(names[-NAMED_AT_MOST:])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _and(logs: Sequence[Log]) -> str:

@@ -164,14 +164,16 @@ def status_of(response: bytes) -> int:
 
 
 def _before(info: TimeStampTokenInfo) -> datetime:
+    """Add the accuracy, up to a whole millisecond, as times are written."""
+    before = info.gen_time
     accuracy = cast("Accuracy | None", info.accuracy)  # it is optional
-    if accuracy is None:
-        return info.gen_time
-    return info.gen_time + timedelta(
-        seconds=accuracy.seconds or 0,
-        milliseconds=accuracy.millis or 0,
-        microseconds=accuracy.micros or 0,
-    )
+    if accuracy is not None:
+        before += timedelta(
+            seconds=accuracy.seconds or 0,
+            milliseconds=accuracy.millis or 0,
+            microseconds=accuracy.micros or 0,
+        )
+    return before + timedelta(microseconds=-before.microsecond % 1000)
 
 
 # --- the order of the certificates ---
