@@ -94,6 +94,7 @@ def test_each_request_has_a_nonce_of_its_own(asked: Asked) -> None:
         asked.hold()
 
 
+@pytest.mark.drill
 def test_the_stamp_of_another_checkpoint_is_not_kept(asked: Asked) -> None:
     """An authority that mixes its answers up has stamped nothing of ours."""
     other = asked.hold(301)
@@ -103,6 +104,7 @@ def test_the_stamp_of_another_checkpoint_is_not_kept(asked: Asked) -> None:
         asked.hold()
 
 
+@pytest.mark.drill
 def test_a_stamp_of_another_authority_is_not_kept(asked: Asked, tmp_path: Path) -> None:
     """Whoever answers in its place must not be believed."""
     other = make_authority()

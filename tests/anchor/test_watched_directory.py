@@ -65,6 +65,7 @@ def test_every_checkpoint_stays_and_the_same_one_may_come_again(
     assert sizes == [1, 255, 256, 600]
 
 
+@pytest.mark.drill
 def test_a_rewritten_history_is_refused_with_both_places(storage: Storage) -> None:
     """The point of the anchor: what was held before convicts what comes."""
     storage.anchor.hold(History().submission(300), NOW)
@@ -78,6 +79,7 @@ def test_a_rewritten_history_is_refused_with_both_places(storage: Storage) -> No
     assert not storage.place(600).exists()
 
 
+@pytest.mark.drill
 def test_a_log_that_was_cut_is_refused(storage: Storage) -> None:
     """A restored backup is smaller than what the directory has seen."""
     storage.anchor.hold(History().submission(600), NOW)
@@ -88,6 +90,7 @@ def test_a_log_that_was_cut_is_refused(storage: Storage) -> None:
         storage.anchor.hold(History().submission(300), NOW)
 
 
+@pytest.mark.drill
 def test_other_bytes_of_the_same_size_are_never_replaced(storage: Storage) -> None:
     """Two roots for one size are the strongest evidence there is."""
     storage.anchor.hold(History().submission(300), NOW)

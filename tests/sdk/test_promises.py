@@ -225,6 +225,7 @@ def restore_and_go_on(directory: Path) -> None:
             trail.record(phi_read(number))
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("attack", "found_words"),
     [
@@ -282,6 +283,7 @@ def test_it_is_found_again_until_somebody_decides(
     record(trail_dir, range(2))
 
 
+@pytest.mark.drill
 def test_another_trail_in_the_same_place_is_a_broken_promise(
     trail_dir: Path, receipts_dir: Path
 ) -> None:
@@ -310,6 +312,7 @@ def test_a_trail_that_was_moved_keeps_its_promises(
     assert kept(receipts_dir).place == str(moved)
 
 
+@pytest.mark.drill
 def test_a_log_that_is_changed_under_a_running_program_is_found(
     trail_dir: Path, receipts_dir: Path
 ) -> None:
@@ -357,6 +360,7 @@ def test_waiting_demands_the_proof(trail_dir: Path, receipts_dir: Path) -> None:
 # --- the store itself ---
 
 
+@pytest.mark.drill
 def test_a_damaged_store_is_not_passed_over(
     trail_dir: Path, receipts_dir: Path
 ) -> None:
