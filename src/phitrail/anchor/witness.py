@@ -132,9 +132,9 @@ class Witness:
             )
         except IntegrityError as error:
             raise StorageError(f"it answered with no cosignature: {error}") from error
-        if not cosignatures:
+        if not cosignatures or note.text != ours.text:
             raise StorageError(
-                "it cosigned under another key than the configured one; correct vkey in "
+                "it did not cosign under the configured key; correct vkey in "
                 "anchors.yaml if its operator says so"
             )
         cosigned = SignedNote(ours.text, (*ours.signatures, *cosignatures))
