@@ -79,11 +79,22 @@ def witness_at_work(
 @contextmanager
 def served(directory: Path, *, listen: str = "127.0.0.1:0") -> Iterator[AtWork]:
     """Serve a witness as its operator does."""
+    words = ("phitrail", "witness", "serve", "--dir", str(directory))
+    with _running(directory, *words, "--listen", listen) as at_work:
+        yield at_work
+
+
+@contextmanager
+def dying(directory: Path) -> Iterator[AtWork]:
+    """Serve a witness that dies between its first write and the answer."""
+    with _running(directory, "tests.anchor.dying_witness", str(directory)) as at_work:
+        yield at_work
+
+
+@contextmanager
+def _running(directory: Path, *module: str) -> Iterator[AtWork]:
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "phitrail", "witness", "serve"),
-            *("--dir", str(directory), "--listen", listen),
-        ],
+        [sys.executable, "-m", *module],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
