@@ -14,6 +14,7 @@ from phitrail.evidence.findings import Findings
 from phitrail.evidence.verify import LogVerdict, LogVerifier, Outside, open_genesis
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.hashing import hash_leaf
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.merkle import tree_root
 from phitrail.tlog.note import sign_note
 from phitrail.tlog.tile import bundle_path, tile_path
@@ -22,6 +23,7 @@ ORIGIN = "clinic.example/audit"
 LOG_KEY = make_signer(ORIGIN, bytes(range(32)))
 PROMISE_KEY = make_signer(f"{ORIGIN}/promise", bytes(range(32, 64)))
 RECOVERY_KEY = make_signer("clinic.example/recovery", bytes(range(64, 96)))
+LINE = KeyLine.begin(ORIGIN, LOG_KEY.vkey, PROMISE_KEY.vkey)
 GENESIS = encode_leaf(
     Genesis(
         event_id="019a7000-0000-7000-8000-000000000000",
@@ -103,7 +105,7 @@ class MemoryLog:
             rows = [
                 row for row in notes if tiles.start * 256 < row[0] <= tiles.stop * 256
             ]
-            claims = open_kept(rows, LOG_KEY.vkey, ORIGIN, findings)
+            claims = open_kept(rows, LINE, findings)
             claims += verifier.claims_within(tiles)
             verifier.take(derive_range("audit", tiles, verifier.size, source, claims))
         return verifier.finish(row for row in notes if row[0] > full * 256)

@@ -17,7 +17,7 @@ from phitrail.tlog.outside import (
 )
 
 AUDIT = KEYS["audit"]
-KNOWN = [AUDIT.checkpoint.vkey, AUDIT.promise.vkey]
+LINE = AUDIT.line
 ROOT = Hash(bytes([7]) * 32)
 
 
@@ -30,7 +30,7 @@ def note(size: int, log: str = "audit", *, is_promise: bool = False) -> bytes:
 
 def test_no_directory_holds_nothing(tmp_path: Path) -> None:
     """A trail without one is unanchored, not broken."""
-    assert list(read_outside(tmp_path / "absent", "t/audit", KNOWN)) == []
+    assert list(read_outside(tmp_path / "absent", LINE)) == []
 
 
 def test_checkpoints_and_promises_of_one_log_are_read(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_checkpoints_and_promises_of_one_log_are_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(note(3))
     (tmp_path / "b").write_bytes(note(5, is_promise=True))
     (tmp_path / "c").write_bytes(note(9, "quality"))
-    seen = list(read_outside(tmp_path, "t/audit", KNOWN))
+    seen = list(read_outside(tmp_path, LINE))
 
     assert [(s.source, s.checkpoint.size) for s in seen] == [("a", 3), ("b", 5)]
 
@@ -51,7 +51,7 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, damage: bytes) 
     (tmp_path / "officer").write_bytes(damage)
 
     with pytest.raises(IntegrityError, match=r"officer is no checkpoint .*take it out"):
-        list(read_outside(tmp_path, "t/audit", KNOWN))
+        list(read_outside(tmp_path, LINE))
 
 
 def test_an_unreadable_file_is_a_storage_error(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_an_unreadable_file_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "officer").mkdir()
 
     with pytest.raises(StorageError, match="cannot read"):
-        list(read_outside(tmp_path, "t/audit", KNOWN))
+        list(read_outside(tmp_path, LINE))
 
 
 def test_a_log_behind_or_beside_it_is_refused() -> None:
@@ -77,15 +77,14 @@ def test_a_log_behind_or_beside_it_is_refused() -> None:
 def test_the_public_copy_counts_where_it_is_whole(tmp_path: Path) -> None:
     """A torn copy says nothing: the journal holds the true one."""
     place = tmp_path / "checkpoint"
-    key = AUDIT.checkpoint.vkey
-    absent = read_public(place, key)
+    absent = read_public(place, LINE)
     place.write_bytes(note(3)[:-9])
-    torn = read_public(place, key)
+    torn = read_public(place, LINE)
     place.write_bytes(note(3))
-    whole = read_public(place, key)
+    whole = read_public(place, LINE)
 
     assert (absent, torn) == (None, None)
     assert whole is not None
     assert whole.checkpoint.size == 3
     with pytest.raises(StorageError, match="cannot read"):
-        read_public(tmp_path, key)
+        read_public(tmp_path, LINE)

@@ -20,13 +20,12 @@ from phitrail.app.anchor_standing import (
     time_within,
 )
 from phitrail.app.config import Policy, read_anchors, read_policy
-from phitrail.app.wiring import JOURNAL, OUTSIDE, PUBLISH_LOCK, read_pins
+from phitrail.app.wiring import JOURNAL, OUTSIDE, PUBLISH_LOCK, read_lines, read_pins
 from phitrail.durable.lock import FileLock
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log
-from phitrail.tlog.checkpoint import open_checkpoint
-from phitrail.tlog.genesis import Pinned
 from phitrail.tlog.journal import Journal
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.layout import public_checkpoint
 from phitrail.tlog.outside import OutsideCheckpoint, check_not_behind, read_outside
 
@@ -130,11 +129,11 @@ def read_status(directory: Path) -> TrailStatus:
             back from outside.
         StorageError: a file cannot be read.
     """
-    pins = read_pins(directory)
+    pins, lines = read_pins(directory), read_lines(directory)
     policy, anchors = read_policy(directory), read_anchors(directory)
     with closing(Journal.open(directory / JOURNAL, read_only=True)) as journal:
         logs = tuple(
-            _log(directory, journal, pins[log], policy, anchors) for log in Log
+            _log(directory, journal, log, lines[log], policy, anchors) for log in Log
         )
     return TrailStatus(
         directory,
@@ -151,16 +150,16 @@ _PLACES = ("public", "state/bundles", "state/journal.db", "state/identity.db")
 def _log(
     directory: Path,
     journal: Journal,
-    pinned: Pinned,
+    log: Log,
+    line: KeyLine,
     policy: Policy,
     anchors: Sequence[AnchorSettings],
 ) -> LogStatus:
-    log, origin = pinned.genesis.log, pinned.genesis.origin
     size = journal.head(log.value).size
     newest = journal.newest_checkpoint(log.value)
     published_size = 0
     if newest is not None:
-        published_size = open_checkpoint(newest[1], [pinned.log_key]).size
+        published_size = line.open_own(newest[1]).size
     standing = tuple(
         AnchorStatus(
             one,
@@ -172,11 +171,11 @@ def _log(
         for one in anchors
         if log in one.logs
     )
-    seen = _outside(directory, pinned, size, standing)
+    seen = _outside(directory, line, size, standing)
     of_anchors = {outside_name(one.settings.name, log) for one in standing}
     return LogStatus(
         log,
-        origin,
+        line.origin,
         size,
         published_size,
         _changed_at(directory / public_checkpoint(log.value)),
@@ -191,14 +190,13 @@ def _log(
 
 
 def _outside(
-    directory: Path, pinned: Pinned, size: int, standing: Sequence[AnchorStatus]
+    directory: Path, line: KeyLine, size: int, standing: Sequence[AnchorStatus]
 ) -> list[OutsideCheckpoint]:
     """Read what came back from outside; it must not be ahead of the log.
 
     What an anchor that holds another history gave is told as that anchor's trouble.
     """
-    known = [pinned.log_key, pinned.promise_key]
-    seen = list(read_outside(directory / OUTSIDE, pinned.genesis.origin, known))
+    seen = list(read_outside(directory / OUTSIDE, line))
     if not any(one.standing.is_other_history for one in standing):
         for one in seen:
             check_not_behind(one, size, None)

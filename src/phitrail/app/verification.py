@@ -23,6 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from phitrail.app import wiring
+from phitrail.app.handover import read_handover, read_keyring
 from phitrail.app.verification_source import (
     OpenPlace,
     Place,
@@ -37,6 +38,7 @@ from phitrail.errors import ConfigError, InputError, IntegrityError, StorageErro
 from phitrail.events.codes import Log
 from phitrail.evidence.derive import Claim, Derived, derive_range, open_kept
 from phitrail.evidence.findings import Check, Finding, Findings
+from phitrail.evidence.keyring import open_line
 from phitrail.evidence.verify import (
     LogVerdict,
     LogVerifier,
@@ -47,6 +49,7 @@ from phitrail.evidence.verify import (
 from phitrail.tlog import layout
 from phitrail.tlog.genesis import Pinned, origin_of
 from phitrail.tlog.hashing import HASH_BYTES
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.note import VerifierKey
 from phitrail.tlog.tile import TILE_WIDTH
 
@@ -94,8 +97,7 @@ class _Range:
     """Some full tiles of one log, for any process to derive."""
 
     place: Place
-    key: VerifierKey
-    origin: str
+    line: KeyLine
     tiles: range
     size: int
     claims: tuple[Claim, ...]
@@ -107,6 +109,7 @@ class _Begun:
 
     place: Place
     pinned: Pinned | None
+    line: KeyLine | None
     opened: OpenPlace
     verifier: LogVerifier
     findings: Findings
@@ -114,15 +117,14 @@ class _Begun:
 
     def ranges(self) -> Iterator[_Range]:
         """Cut the full tiles into ranges, in order."""
-        if self.pinned is None:
+        if self.line is None:
             return
         tiles = self.verifier.full_tiles
         for start in range(0, tiles, TILES_IN_A_RANGE):
             within = range(start, min(start + TILES_IN_A_RANGE, tiles))
             yield _Range(
                 self.place,
-                self.pinned.log_key,
-                self.pinned.genesis.origin,
+                self.line,
                 within,
                 self.verifier.size,
                 self.verifier.claims_within(within),
@@ -244,11 +246,29 @@ def _begin(
     *,
     deep: bool,
 ) -> _Begun:
+    """Read the notes of one log, anew where its keys gave way meanwhile."""
+    while True:
+        keyring = read_keyring(directory, directory / wiring.JOURNAL)
+        begun = _begin_under(keyring, stack, directory, log, by_origin, deep=deep)
+        if keyring == read_keyring(directory, directory / wiring.JOURNAL):
+            return begun
+
+
+def _begin_under(
+    keyring: bytes | None,
+    stack: ExitStack,
+    directory: Path,
+    log: Log,
+    by_origin: dict[str, list[Outside]],
+    *,
+    deep: bool,
+) -> _Begun:
     """Read the notes of one log: genesis, public checkpoint, journal."""
     findings = Findings(log.value)
     genesis = _read(directory / layout.public_genesis(log)) or b""
     pinned = open_genesis(genesis, log, findings)
     public = _read(directory / layout.public_checkpoint(log))
+    line = open_line(keyring, pinned, findings) if pinned is not None else None
     place = Place(
         directory,
         log.value,
@@ -256,6 +276,7 @@ def _begin(
         has_keys=pinned is not None and (directory / wiring.KEYS).is_dir(),
         has_journal=pinned is not None and (directory / wiring.JOURNAL).exists(),
         is_deep=deep,
+        line=line,
     )
     if place.has_keys and not place.has_journal:
         findings.add(
@@ -271,33 +292,38 @@ def _begin(
         place = replace(place, has_journal=False)
         opened = stack.enter_context(open_place(place))
     journal = read_journal(opened, log.value, findings)
-    if pinned is not None:
-        _check_signing_keys(opened, pinned, findings)
+    if line is not None:
+        _check_signing_keys(directory, opened, line, findings)
     verifier = LogVerifier(
         log,
         opened.source,
         genesis=genesis,
         pinned=pinned,
+        line=line,
         public=public,
         journal=journal,
         outside=by_origin.get(pinned.genesis.origin, ()) if pinned is not None else (),
         findings=findings,
     )
     newest = journal.newest[0][0] if journal is not None and journal.newest else 0
-    return _Begun(place, pinned, opened, verifier, findings, newest)
+    return _Begun(place, pinned, line, opened, verifier, findings, newest)
 
 
-def _check_signing_keys(opened: OpenPlace, pinned: Pinned, findings: Findings) -> None:
-    keys = opened.keys
+def _check_signing_keys(
+    directory: Path, opened: OpenPlace, line: KeyLine, findings: Findings
+) -> None:
+    keys, current = opened.keys, line.current
+    if read_handover(directory) is not None:
+        return  # the successors are on their way to their place
     if keys is not None and (keys.checkpoint.vkey, keys.promise.vkey) != (
-        pinned.log_key,
-        pinned.promise_key,
+        current.log_key,
+        current.promise_key,
     ):
         findings.add(
             Check.GENESIS,
             "genesis.json",
-            "the signing keys under keys/ are not those that it pins: put the right "
-            "key files back, or the genesis",
+            "the signing keys under keys/ are not those that it pins, or the keyring "
+            "after it: put the right key files back, or the genesis",
         )
 
 
@@ -350,8 +376,7 @@ def _derive(one: _Range) -> Derived:
         span = (one.tiles.start * TILE_WIDTH, one.tiles.stop * TILE_WIDTH)
         kept = open_kept(
             _read_kept(opened, one.place.log, span, findings),
-            one.key,
-            one.origin,
+            one.line,
             findings,
         )
         derived = derive_range(

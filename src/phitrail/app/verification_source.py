@@ -23,6 +23,10 @@ from phitrail.evidence import continuation
 from phitrail.evidence.derive import Source
 from phitrail.evidence.entries import Knowledge, check_entries
 from phitrail.evidence.findings import Check, Findings
+from phitrail.evidence.keyring import (
+    check_successions,
+    successions_of,
+)
 from phitrail.evidence.verify import Outside
 from phitrail.identity.map import count_damaged, find_unexplained
 from phitrail.keys import names
@@ -32,6 +36,7 @@ from phitrail.keys.sealing import Sealer
 from phitrail.tlog import layout
 from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
 from phitrail.tlog.journal import Journal
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.publisher import CHUNK_ENTRIES, read_segments
 from phitrail.tlog.receipt import Position
@@ -52,6 +57,7 @@ class Place:
     has_keys: bool
     has_journal: bool
     is_deep: bool
+    line: KeyLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ def open_place(place: Place) -> Iterator[OpenPlace]:
             files.widths_of,
             files.open_bundle if keys is not None else None,
             knowledge,
+            successions_of(place.line) if place.line is not None else {},
         )
         yield OpenPlace(source, journal, keys)
 
@@ -244,6 +251,8 @@ def _read_tail(
         chunk = list(map(hash_leaf, entries))
         hashes += chunk
         new = max(published - at, 0)  # what was published is checked in its bundle
+        known = opened.source.successions
+        check_successions(at + new, entries[new:], known, findings)
         if opened.source.knowledge is not None:
             findings.extend(
                 check_entries(

@@ -4,20 +4,21 @@ Every choice of an implementation stands here and nowhere else: journal, files, 
 trail opened for writing holds: the recorder, readers, and the publisher with its lease.
 """
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from phitrail.app import handover
 from phitrail.app.config import Policy, Tenant, read_policy, read_tenant
 from phitrail.capture.exchange import Systems
 from phitrail.capture.recorder import Recorder
 from phitrail.capture.text_hash import TextHasher
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
-from phitrail.errors import ConfigError
+from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.codes import Log
 from phitrail.identity.map import IdentityMap
 from phitrail.keys import names
@@ -28,6 +29,8 @@ from phitrail.keys.sealing import Sealer
 from phitrail.tlog.appender import Appender, check_head
 from phitrail.tlog.genesis import Pinned, origin_of, read_genesis
 from phitrail.tlog.journal import Journal
+from phitrail.tlog.key_line import KeyLine
+from phitrail.tlog.keyring import read_line
 from phitrail.tlog.layout import public_checkpoint, public_genesis
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.note import Signer
@@ -96,17 +99,18 @@ class Trail:
 
 
 def open_trail(directory: Path) -> Trail:
-    """Open a trail for writing and reading.
+    """Open a trail for writing and reading, and finish what a succession left undone.
 
     Raises:
         ConfigError: there is no trail, or a file or key is missing or wrong.
         StorageError: a file cannot be opened.
         IntegrityError: the journal is behind a checkpoint that came back from outside, or
-            its keys are not those that genesis pins.
+            the keyring does not continue what genesis pins.
     """
     tenant, policy = read_tenant(directory), read_policy(directory)
+    begun = put_successors_in_place(directory)
     keys = LocalKeys.load(directory / KEYS)
-    log_keys = wire_log_keys(tenant.tenant, keys)
+    log_keys = wire_log_keys(tenant.tenant, keys, read_lines(directory))
     check_pins(directory, log_keys)
     check_keys(directory, keys)
     journal = Journal.open(directory / JOURNAL)
@@ -115,7 +119,40 @@ def open_trail(directory: Path) -> Trail:
     except BaseException:
         journal.close()
         raise
-    return assemble(directory, tenant, policy, keys, log_keys, journal)
+    trail = assemble(directory, tenant, policy, keys, log_keys, journal)
+    if begun is not None:
+        try:
+            record_succession(trail, begun)
+        except BaseException:
+            trail.close()
+            raise
+    return trail
+
+
+def put_successors_in_place(directory: Path) -> handover.Handover | None:
+    """Go on with a succession whose entry is durable; give it back, to be recorded.
+
+    Raises:
+        ConfigError: its file is damaged.
+        StorageError: a file is not in its place yet.
+    """
+    begun = handover.read_handover(directory)
+    if begun is None or not handover.is_recorded(directory / JOURNAL, begun):
+        return None
+    with closing(FileLock(directory / APPEND_LOCK)) as lock, lock:
+        handover.put_in_place(DurableFiles(directory), begun)
+    return begun
+
+
+def record_succession(trail: Trail, done: handover.Handover) -> None:
+    """Record that keys gave way, once however often this is run; then forget how.
+
+    Raises:
+        StorageError: not recorded; the next one who opens the trail does it.
+    """
+    record, now = handover.key_event(done)
+    trail.recorder.record(record, now)
+    handover.forget(DurableFiles(trail.directory))
 
 
 def assemble(
@@ -162,8 +199,13 @@ def assemble(
     )
 
 
-def wire_log_keys(tenant: str, keys: LocalKeys) -> dict[str, LogKeys]:
-    """Hand each log its signers and sealing callables."""
+def wire_log_keys(
+    tenant: str, keys: LocalKeys, lines: Mapping[Log, KeyLine] | None = None
+) -> dict[str, LogKeys]:
+    """Hand each log its signers, the line that they end, and sealing callables.
+
+    Without `lines`, the signers are taken for the first ones of their logs.
+    """
     wired: dict[str, LogKeys] = {}
     for log in Log:
         origin = origin_of(tenant, log)
@@ -174,6 +216,7 @@ def wire_log_keys(tenant: str, keys: LocalKeys) -> dict[str, LogKeys]:
             promise=_signer(promise_name(origin), keys.signer(names.promise_key(log))),
             seal=sealer.seal,
             open=sealer.open,
+            known_line=None if lines is None else lines[log],
         )
     return wired
 
@@ -201,25 +244,40 @@ def read_pins(directory: Path) -> dict[Log, Pinned]:
     return pins
 
 
-def check_pins(directory: Path, log_keys: Mapping[str, LogKeys]) -> None:
-    """Check that the keys here are those that genesis pins.
+def read_lines(directory: Path) -> dict[Log, KeyLine]:
+    """Read the line of each log's keys, from what genesis pins through the keyring.
 
     Raises:
-        ConfigError: a key is not the pinned one.
+        ConfigError: there is no trail here.
+        IntegrityError: a genesis is not one of this log, or the keyring does not verify.
     """
-    for log, pinned in read_pins(directory).items():
-        keys = log_keys[log.value]
+    pins = read_pins(directory)
+    keyring = handover.read_keyring(directory, directory / JOURNAL)
+    return {log: read_line(keyring, pinned) for log, pinned in pins.items()}
+
+
+def check_pins(directory: Path, log_keys: Mapping[str, LogKeys]) -> None:
+    """Check that the keys here are those in force: pinned by genesis, or successors.
+
+    Raises:
+        ConfigError: a key is another one.
+    """
+    for log, keys in log_keys.items():
+        current = keys.line.current
         if (keys.checkpoint.vkey, keys.promise.vkey) != (
-            pinned.log_key,
-            pinned.promise_key,
+            current.log_key,
+            current.promise_key,
         ):
             raise ConfigError(
                 f"the signing keys under {directory / KEYS} are not those that the "
-                f"genesis of {log} pins; put the right key files back"
+                f"genesis of {log} pins, or the keyring after it; put the right key "
+                "files back"
             )
 
 
-def check_keys(directory: Path, keys: LocalKeys) -> None:
+def check_keys(
+    directory: Path, keys: LocalKeys, *, may_lack: Collection[str] = ()
+) -> None:
     """Check that every other key is the one that the trail was made with.
 
     Raises:
@@ -227,7 +285,7 @@ def check_keys(directory: Path, keys: LocalKeys) -> None:
     """
     place = directory / FINGERPRINTS
     try:
-        check_fingerprints(keys, place.read_bytes())
+        check_fingerprints(keys, place.read_bytes(), may_lack=may_lack)
     except OSError as error:
         raise ConfigError(
             f"cannot read {place}: {error.strerror}; restore it from the archive"
@@ -240,15 +298,29 @@ def check_heads(
     """Check every head before anything is appended.
 
     Raises:
-        IntegrityError: a head is altered, or behind the public checkpoint or one from
-            outside.
+        IntegrityError: a head is altered, or behind the public checkpoint, one from
+            outside, or the keyring.
     """
     for log, keys in log_keys.items():
         head = journal.head(log)
         check_head(head, keys)
-        known = [keys.checkpoint.vkey, keys.promise.vkey]
-        shown = read_public(directory / public_checkpoint(log), keys.checkpoint.vkey)
+        check_not_before(head.size, keys.line)
+        shown = read_public(directory / public_checkpoint(log), keys.line)
         if shown is not None:
             check_not_behind(shown, head.size, None)
-        for seen in read_outside(directory / OUTSIDE, keys.origin, known):
+        for seen in read_outside(directory / OUTSIDE, keys.line):
             check_not_behind(seen, head.size, None)
+
+
+def check_not_before(size: int, line: KeyLine) -> None:
+    """Check that a log holds every succession that its keyring knows.
+
+    Raises:
+        IntegrityError: it is smaller.
+    """
+    if size < line.current.first:
+        raise IntegrityError(
+            f"the keyring knows a succession at entry {line.current.first - 1} of "
+            f"{line.origin}, which has {size} entries here: it was cut or restored "
+            "from a backup. Nothing is signed; bring back the missing entries"
+        )

@@ -13,7 +13,7 @@ from phitrail.anchor.held import Held
 from phitrail.anchor.settings import WitnessSettings
 from phitrail.app.anchor_standing import Shelf
 from phitrail.app.config import read_anchors
-from phitrail.app.wiring import OUTSIDE, read_pins
+from phitrail.app.wiring import OUTSIDE, read_lines
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.codes import Log
@@ -21,10 +21,10 @@ from phitrail.events.ids import format_time
 from phitrail.evidence.verify import Outside
 from phitrail.tlog import layout
 from phitrail.tlog.checkpoint import (
-    open_checkpoint,
     parse_checkpoint,
     verified_cosigners,
 )
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.note import (
     SignedNote,
     VerifierKey,
@@ -55,7 +55,7 @@ def witnessed_sizes(directory: Path, log: Log) -> Mapping[str, int]:
         IntegrityError: evidence that was kept does not verify.
         StorageError: a file cannot be read.
     """
-    pinned = read_pins(directory)[log]
+    line = read_lines(directory)[log]
     sizes = {}
     for anchor in read_anchors(directory):
         if not isinstance(anchor, WitnessSettings) or log not in anchor.logs:
@@ -63,19 +63,19 @@ def witnessed_sizes(directory: Path, log: Log) -> Mapping[str, int]:
         shelf = Shelf(directory, anchor.name, log)
         note = shelf.read_evidence(shelf.read())
         sizes[anchor.name] = (
-            cosigned_size(note, pinned.log_key, parse_vkey(anchor.vkey)) if note else 0
+            cosigned_size(note, line, parse_vkey(anchor.vkey)) if note else 0
         )
     return sizes
 
 
-def cosigned_size(note: bytes, log_key: VerifierKey, witness: VerifierKey) -> int:
+def cosigned_size(note: bytes, line: KeyLine, witness: VerifierKey) -> int:
     """Give the size of a checkpoint that a log signed and a witness cosigned; else 0.
 
     Raises:
         IntegrityError: a signature of one of the two does not verify.
     """
-    known = [log_key, witness]
-    size = open_checkpoint(note, known).size
+    size = line.open_own(note).size
+    known = [line.at(size).log_key, witness]
     cosigners = verified_cosigners(parse_note(note), known)
     return size if any(each.key == witness for each in cosigners) else 0
 

@@ -16,7 +16,7 @@ from phitrail.app.config import anchor_of
 from phitrail.app.reading import system_user
 from phitrail.app.running import PUBLISH_WITHIN_S, run_trail
 from phitrail.app.status import AnchorStatus, read_status
-from phitrail.app.wiring import read_pins
+from phitrail.app.wiring import read_lines
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import (
@@ -194,7 +194,7 @@ def add(
     output = Output(as_json)
     with run_trail(trail) as running:
         add_anchor(running.parts, settings, by=by or system_user(), now=clock.now())
-    vkeys = [str(pinned.log_key) for pinned in read_pins(trail).values()]
+    vkeys = [str(line.current.log_key) for line in read_lines(trail).values()]
     if as_json:
         output.data({"anchor": msgspec.to_builtins(settings), "log_vkeys": vkeys})
         return ExitCode.OK

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from phitrail.errors import IntegrityError
 from phitrail.evidence.derive import Claim
 from phitrail.evidence.findings import Check, Findings
-from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
-from phitrail.tlog.genesis import Pinned
+from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.hashing import HASH_BYTES, Hash
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.merkle import RightEdge
 from phitrail.tlog.tile import TILE_WIDTH, split_tile
 
@@ -49,7 +49,7 @@ class Journal:
 
 def check_journal(
     journal: Journal,
-    pinned: Pinned,
+    line: KeyLine,
     newest: Checkpoint,
     edge: RightEdge | None,
     beyond: Iterable[Claim],
@@ -59,7 +59,7 @@ def check_journal(
 
     Args:
         journal: what it says.
-        pinned: the keys of the log.
+        line: the keys of the log.
         newest: the newest checkpoint.
         edge: the derived tree up to the last full bundle under it, which grows here; None
             where that tree is found wrong, so that nothing can continue it.
@@ -72,7 +72,7 @@ def check_journal(
     head = journal.head
     if head is None:
         return []
-    _check_head(pinned, newest, head, findings)
+    _check_head(line, newest, head, findings)
     if journal.events is not None and journal.events != head.size:
         findings.add(
             Check.EVENT,
@@ -85,7 +85,7 @@ def check_journal(
 
 
 def _check_head(
-    pinned: Pinned, newest: Checkpoint, head: JournalHead, findings: Findings
+    line: KeyLine, newest: Checkpoint, head: JournalHead, findings: Findings
 ) -> None:
     where = f"head {head.size}"
     if head.size < newest.size:
@@ -100,9 +100,7 @@ def _check_head(
             Check.HEAD, where, "has another root than the checkpoint of its size"
         )
     try:
-        promised = open_checkpoint(
-            head.promise, [pinned.promise_key], origin=pinned.genesis.origin
-        )
+        promised = line.open_promise(head.promise)
     except IntegrityError as error:
         findings.add(Check.PROMISE, where, str(error))
         return

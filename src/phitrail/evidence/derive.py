@@ -11,18 +11,18 @@ derivation goes on with the other one.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from phitrail.errors import IntegrityError
 from phitrail.evidence.entries import Knowledge, check_entries
 from phitrail.evidence.findings import Check, Findings
+from phitrail.evidence.keyring import MARK, check_successions
 from phitrail.evidence.ladder import ReadTile, WidthsOf, hash_full_tile
-from phitrail.tlog.checkpoint import open_checkpoint
 from phitrail.tlog.hashing import HASH_BYTES, Hash
+from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.merkle import RightEdge
-from phitrail.tlog.note import VerifierKey
 from phitrail.tlog.tile import TILE_WIDTH, split_bundle, split_tile, tile_path, width_at
 
 OpenBundle = Callable[[int, int], bytes]
@@ -38,12 +38,14 @@ class Source:
         widths_of: under which widths an unfinished tile is stored.
         open_bundle: the entries; None where there are no keys, so tiles only.
         knowledge: what entries are held against; None unless the verification is deep.
+        successions: every succession that the keyring knows, by its index.
     """
 
     read_tile: ReadTile
     widths_of: WidthsOf
     open_bundle: OpenBundle | None = None
     knowledge: Knowledge | None = None
+    successions: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,20 @@ class Derived:
 
 def open_kept(
     rows: Iterable[tuple[int, bytes]],
-    key: VerifierKey,
-    origin: str,
+    line: KeyLine,
     findings: Findings,
 ) -> list[Claim]:
-    """Open the checkpoints that the journal keeps: (size, note) of each."""
+    """Open the checkpoints that the journal keeps: (size, note) of each.
+
+    Those of sizes at which a key was declared compromised say nothing, either way.
+    """
     claims: list[Claim] = []
     for size, note in rows:
+        if line.is_disowned(size):
+            continue
         where = f"kept checkpoint {size}"
         try:
-            checkpoint = open_checkpoint(note, [key], origin=origin)
+            checkpoint = line.open_checkpoint(note)
         except IntegrityError as error:
             findings.add(Check.KEPT, where, str(error))
             continue
@@ -240,6 +246,9 @@ def _leaf_hashes(
     except IntegrityError as error:
         findings.add(Check.BUNDLE, where, str(error))
         return None
+    if MARK in bundle:
+        entries = split_bundle(bundle, width)
+        check_successions(index * TILE_WIDTH, entries, source.successions, findings)
     if source.knowledge is not None:
         findings.extend(
             check_entries(

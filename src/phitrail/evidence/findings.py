@@ -16,6 +16,7 @@ class Check(StrEnum):
     """What is checked, causes before what follows from them; findings come in this order."""
 
     GENESIS = "genesis"
+    KEYRING = "keyring"
     BUNDLE = "bundle"
     TILE = "tile"
     CHECKPOINT = "checkpoint"

@@ -1,7 +1,8 @@
 """The offline verifier of one log: hashes and signatures alone (RFC 6962, C2SP tlog-tiles).
 
-1. Genesis: leaf 0 is the clear copy, and it pins the keys that may speak for the log.
-2. The newest checkpoint is signed by the pinned key, under the log's origin.
+1. Genesis: leaf 0 is the clear copy, and it pins the keys that may speak for the log. Keys
+   that followed are walked through the keyring and held against the log (`keyring`).
+2. The newest checkpoint is signed by the key in force, under the log's origin.
 3. Every tile is derived anew, from the entries where they can be opened, else from the
    tiles of level 0, level by level up to the root.
 4. Every checkpoint that was kept is signed and a prefix: the tree has its root at its size.
@@ -37,10 +38,13 @@ from phitrail.evidence.derive import (
     place_claims,
 )
 from phitrail.evidence.findings import Check, Finding, Findings
+from phitrail.evidence.keyring import check_in_log, roots_of
 from phitrail.evidence.ladder import TileLadder
-from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.genesis import Pinned, read_genesis
 from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
+from phitrail.tlog.key_line import KeyLine
+from phitrail.tlog.keyring import read_line
 from phitrail.tlog.merkle import RightEdge, root_of_edge
 from phitrail.tlog.note import parse_note
 from phitrail.tlog.tile import TILE_WIDTH, split_tile
@@ -117,6 +121,7 @@ class LogVerifier:
         *,
         genesis: bytes,
         pinned: Pinned | None,
+        line: KeyLine | None = None,
         public: bytes | None,
         journal: Journal | None,
         outside: Iterable[Outside],
@@ -139,9 +144,12 @@ class LogVerifier:
         self._kept = 0
         self._held: list[Claim] = []
         self.pinned = pinned
+        self._line = line
         if pinned is not None:
-            self._open_newest(pinned, public)
-            self._open_outside(pinned, outside)
+            self._line = line = line or read_line(None, pinned)
+            self._open_newest(line, public)
+            self._open_outside(line, outside)
+            self._claim_roots(line)
 
     @property
     def size(self) -> int:
@@ -168,12 +176,12 @@ class LogVerifier:
 
     # --- step 2 ---
 
-    def _open_newest(self, pinned: Pinned, public: bytes | None) -> None:
+    def _open_newest(self, line: KeyLine, public: bytes | None) -> None:
         """Take the newest signed checkpoint, of the public one and the journal's."""
-        shown = self._open(pinned, public)
+        shown = self._open(line, public)
         newest = shown
         if self._journal is not None:
-            newest = self._newest_of(pinned, self._journal, shown)
+            newest = self._newest_of(line, self._journal, shown)
         self._newest = newest
         for opened in filter(None, {shown, newest}):
             self._claims.append(
@@ -181,10 +189,9 @@ class LogVerifier:
             )
 
     def _newest_of(
-        self, pinned: Pinned, journal: Journal, shown: Checkpoint | None
+        self, line: KeyLine, journal: Journal, shown: Checkpoint | None
     ) -> Checkpoint | None:
         """Give the newest checkpoint that opens: the journal's, or the public one."""
-        origin = pinned.genesis.origin
         size = journal.newest[0][0] if journal.newest else 0
         if shown is not None and size < shown.size:
             self._findings.add(
@@ -197,34 +204,30 @@ class LogVerifier:
         opened = [shown] if shown is not None else []
         for _, note in journal.newest:
             try:
-                opened.append(open_checkpoint(note, [pinned.log_key], origin=origin))
+                opened.append(line.open_checkpoint(note))
                 break
             except IntegrityError:
                 continue  # it is found wrong among the kept ones
         return max(opened, key=lambda checkpoint: checkpoint.size, default=None)
 
-    def _open(self, pinned: Pinned, public: bytes | None) -> Checkpoint | None:
-        origin = pinned.genesis.origin
+    def _open(self, line: KeyLine, public: bytes | None) -> Checkpoint | None:
         if public is None:
             self._findings.add(
                 Check.CHECKPOINT, "checkpoint", "is missing; publish to put it back"
             )
             return None
         try:
-            return open_checkpoint(public, [pinned.log_key], origin=origin)
+            return line.open_checkpoint(public)
         except IntegrityError as error:
             self._findings.add(Check.CHECKPOINT, "checkpoint", str(error))
             return None
 
     # --- step 5, the signatures ---
 
-    def _open_outside(self, pinned: Pinned, outside: Iterable[Outside]) -> None:
-        origin = pinned.genesis.origin
+    def _open_outside(self, line: KeyLine, outside: Iterable[Outside]) -> None:
         for held in outside:
             try:
-                seen = open_checkpoint(
-                    held.note, [pinned.log_key, pinned.promise_key], origin=origin
-                )
+                seen = line.open_note(held.note)
             except IntegrityError as error:
                 self._findings.add(
                     Check.OUTSIDE,
@@ -244,10 +247,19 @@ class LogVerifier:
                     f"the log had {seen.size} entries outside and has {here} here: it "
                     "was cut, or restored from a backup",
                 )
-            elif seen.size > self.size:
-                self._beyond.append(claim)
             else:
-                self._claims.append(claim)
+                self._claim(claim)
+
+    def _claim(self, claim: Claim) -> None:
+        """Take a claim to be held against the tree, or against what continues it."""
+        (self._claims if claim.size <= self.size else self._beyond).append(claim)
+
+    def _claim_roots(self, line: KeyLine) -> None:
+        """Take every root that a succession names; what is beyond the log is found."""
+        here = max(self.size, self._durable or 0)
+        for source, size, root in roots_of(line):
+            if size <= here:
+                self._claim(Claim(Check.KEYRING, source, size, root))
 
     # --- steps 3 to 5: the tree ---
 
@@ -296,7 +308,7 @@ class LogVerifier:
             self._held.append(claim)
         elif claim.check is Check.KEPT:
             self._kept += 1
-        else:
+        elif claim.check is not Check.KEYRING:
             self._is_rooted = claim.size == self.size
 
     def finish(self, kept: Iterable[tuple[int, bytes]]) -> LogVerdict:
@@ -305,12 +317,12 @@ class LogVerifier:
         Args:
             kept: the kept checkpoints beyond the last full tile: (size, note) of each.
         """
-        if self.pinned is not None and self._newest is not None:
-            self._finish_tree(self.pinned, self._newest, kept)
+        if self._line is not None and self._newest is not None:
+            self._finish_tree(self._line, self._newest, kept)
             if self._journal is not None:
                 self._held += check_journal(
                     self._journal,
-                    self.pinned,
+                    self._line,
                     self._newest,
                     self._leaf_edge() if self._is_rooted else None,
                     self._beyond,
@@ -334,17 +346,20 @@ class LogVerifier:
         )
 
     def _finish_tree(
-        self, pinned: Pinned, newest: Checkpoint, kept: Iterable[tuple[int, bytes]]
+        self, line: KeyLine, newest: Checkpoint, kept: Iterable[tuple[int, bytes]]
     ) -> None:
-        findings, origin = self._findings, pinned.genesis.origin
+        findings = self._findings
         index, width = divmod(newest.size, TILE_WIDTH)
-        claims = open_kept(kept, pinned.log_key, origin, findings)
+        claims = open_kept(kept, line, findings)
         claims += [claim for claim in self._claims if claim.size > index * TILE_WIDTH]
         claims.sort(key=lambda claim: claim.size)
         if width:
             self._finish_level_0(index, width, newest, claims)
         self._ladder.finish()
         self._check_genesis()
+        durable = max(newest.size, self._durable or 0)
+        read_tile = self._source.read_tile
+        check_in_log(line, newest.size, durable, read_tile, findings)
 
     def _finish_level_0(
         self, index: int, width: int, newest: Checkpoint, claims: Sequence[Claim]

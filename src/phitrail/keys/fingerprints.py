@@ -9,6 +9,7 @@ of that name and version under the secret, which says nothing about the secret.
 """
 
 import hmac
+from collections.abc import Collection
 from contextlib import suppress
 
 from phitrail.errors import ConfigError
@@ -27,8 +28,15 @@ def print_fingerprints(keys: LocalKeys) -> bytes:
     ).encode()
 
 
-def check_fingerprints(keys: LocalKeys, data: bytes) -> None:
+def check_fingerprints(
+    keys: LocalKeys, data: bytes, *, may_lack: Collection[str] = ()
+) -> None:
     """Check that the keys are those of the list, no more and no fewer.
+
+    Args:
+        keys: what is here.
+        data: the list.
+        may_lack: keys that may be missing, since they are about to be replaced.
 
     Raises:
         ConfigError: names a key that is not the trail's own, or the list is damaged.
@@ -44,6 +52,8 @@ def check_fingerprints(keys: LocalKeys, data: bytes) -> None:
         raise ConfigError("the trail's list of key fingerprints is damaged; restore it")
     here = _fingerprints(keys)
     for name, version in sorted(listed.keys() | here.keys()):
+        if name in may_lack and (name, version) not in here:
+            continue
         if listed.get((name, version)) != here.get((name, version)):
             raise ConfigError(
                 f"key {name} version {version} is not the one that this trail was "

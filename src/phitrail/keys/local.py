@@ -8,7 +8,7 @@ owns the host owns these keys: the threat model says what follows from it.
 import base64
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,6 +33,26 @@ class KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     created_at: str
     secret: str
 
+    @classmethod
+    def make(cls, name: str, version: int, created_at: str) -> "KeyFile":
+        """Make a version of a key; nothing is written."""
+        return cls(
+            name=name,
+            kind=kinds_of_keys()[name],
+            version=version,
+            created_at=created_at,
+            secret=base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
+        )
+
+    @property
+    def file_name(self) -> str:
+        """Where it stands in the directory of keys."""
+        return f"{self.name}.v{self.version}.json"
+
+    def encode(self) -> bytes:
+        """Write the file."""
+        return msgspec.json.encode(self) + b"\n"
+
 
 class LocalKeys:
     """The keys of one trail, read once; secrets stay inside `Protected`."""
@@ -55,19 +75,8 @@ class LocalKeys:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(directory.iterdir()):
                 raise ConfigError(f"{directory} already holds keys; nothing was made")
-            for name, kind in kinds_of_keys().items():
-                _write(
-                    directory,
-                    KeyFile(
-                        name=name,
-                        kind=kind,
-                        version=1,
-                        created_at=created_at,
-                        secret=base64.b64encode(
-                            secrets.token_bytes(SECRET_BYTES)
-                        ).decode(),
-                    ),
-                )
+            for name in kinds_of_keys():
+                _write(directory, KeyFile.make(name, 1, created_at))
         except OSError as error:
             raise StorageError(
                 f"cannot write keys under {directory}: {error.strerror}"
@@ -75,8 +84,12 @@ class LocalKeys:
         return cls.load(directory)
 
     @classmethod
-    def load(cls, directory: Path) -> "LocalKeys":
+    def load(cls, directory: Path, *, may_lack: Collection[str] = ()) -> "LocalKeys":
         """Read every key file.
+
+        Args:
+            directory: where they stand.
+            may_lack: keys that may be missing, since they are about to be replaced.
 
         Raises:
             ConfigError: a key is missing, unreadable, altered or readable by others.
@@ -86,7 +99,7 @@ class LocalKeys:
             key, secret = _read(place)
             found.setdefault(key.name, {})[key.version] = secret
         for name in kinds_of_keys():
-            if name not in found:
+            if name not in found and name not in may_lack:
                 raise ConfigError(
                     f"key {name} is missing under {directory}; restore it from the "
                     "key backup (a copy without keys can be verified, not written)"
@@ -123,6 +136,14 @@ class LocalKeys:
                 f"key {name} version {version} is not here; restore it from the backup"
             ) from None
 
+    def succeeded_by(self, files: Sequence[KeyFile]) -> "LocalKeys":
+        """Return the keys as they are once these have replaced all of their names."""
+        replaced = {
+            file.name: {file.version: Protected(base64.b64decode(file.secret))}
+            for file in files
+        }
+        return LocalKeys({**self._secrets, **replaced})
+
     def signer(self, name: str) -> Ed25519PrivateKey:
         """Return the signing key in use under a name."""
         _, secret = self.newest(name)
@@ -130,10 +151,10 @@ class LocalKeys:
 
 
 def _write(directory: Path, key: KeyFile) -> None:
-    place = directory / f"{key.name}.v{key.version}.json"
+    place = directory / key.file_name
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(key) + b"\n")
+        file.write(key.encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -156,7 +177,7 @@ def _read(place: Path) -> tuple[KeyFile, Protected[bytes]]:
     if (
         key is None
         or len(secret) != SECRET_BYTES
-        or place.name != f"{key.name}.v{key.version}.json"
+        or place.name != key.file_name
         or key.kind is not kinds_of_keys().get(key.name)
     ):
         raise ConfigError(

@@ -4,7 +4,8 @@ One commit, in this order:
 1. Hold the lock between processes and begin the transaction: one history, however many
    processes append.
 2. Read the heads of the logs touched. A head that another process moved is read anew and
-   checked against its root.
+   checked against its root; where it was signed by newer keys than ours, nothing is
+   appended (ADR 0007).
 3. Look up all keys. The same key with the same keyed hash is a retry and gets its first
    place; with another hash it is a conflict, and nothing of that item is appended.
 4. Give indexes in the order of arrival, extend the edges, seal the entries.
@@ -86,9 +87,7 @@ class Appender:
         """Commit one batch; runs on the writer thread alone."""
         with self._lock, transaction(self._journal.database):
             touched = {entry.log for item in items for entry in item}
-            heads = {
-                log: self._journal.head(log, self._heads.get(log)) for log in touched
-            }
+            heads = {log: self._head(log) for log in touched}
             known = self._journal.find_events(
                 list(dict.fromkeys(entry.key for item in items for entry in item))
             )
@@ -107,6 +106,14 @@ class Appender:
             for outcome in outcomes
         ]
 
+    def _head(self, log: str) -> Head:
+        """Read a head; refuse to go on from one that newer keys than ours have signed."""
+        known = self._heads.get(log)
+        head = self._journal.head(log, known)
+        if head is not known:
+            self._keys[log].check_in_force(head.size, head.promise)
+        return head
+
     def _place(
         self,
         item: Item,
@@ -124,6 +131,16 @@ class Appender:
                     "other content; use a new event_id",
                     event_id=event_id,
                 )
+            if stored is None and entry.at is not None:
+                index = heads[entry.log].size
+                if entry.log in batches:
+                    index += len(batches[entry.log].entries)
+                if index != entry.at:
+                    return ConflictError(
+                        f"{entry.log} has {index} entries by now, not {entry.at}; "
+                        "look at it again",
+                        event_id=_event_id(entry.key),
+                    )
         positions: list[Position] = []
         for entry in item:
             stored = known.get(entry.key)

@@ -12,13 +12,18 @@ from phitrail.tlog.receipt import Position
 
 
 class Entry(NamedTuple):
-    """One leaf on its way: where to, its key, and the keyed hash of what was sent."""
+    """One leaf on its way: where to, its key, and the keyed hash of what was sent.
+
+    `at` is the one index that it may get, for a leaf that speaks of the log before it;
+    it stands alone in its item.
+    """
 
     log: str
     key: bytes
     mac: bytes
     leaf: bytes
     leaf_hash: Hash
+    at: int | None = None
 
 
 class Sequenced(NamedTuple):

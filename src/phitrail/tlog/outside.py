@@ -3,17 +3,19 @@
 Files in `state/outside/` are signed notes of our own logs, brought back by an officer, a
 witness or another disk. A log that is smaller than one of them, or whose tree does not
 have that root at that size, was cut or restored from a backup: signing anything then
-would fork the history, which nothing can repair.
+would fork the history, which nothing can repair. One of a size at which a key was declared
+compromised binds nobody, and is passed over (ADR 0007).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from phitrail.errors import IntegrityError, StorageError
-from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
 from phitrail.tlog.hashing import Hash
-from phitrail.tlog.note import VerifierKey, parse_note
+from phitrail.tlog.key_line import KeyLine
+from phitrail.tlog.note import parse_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,8 @@ class OutsideCheckpoint:
     checkpoint: Checkpoint
 
 
-def read_outside(
-    directory: Path, origin: str, keys: Sequence[VerifierKey]
-) -> Iterator[OutsideCheckpoint]:
-    """Read the outside checkpoints of one origin.
+def read_outside(directory: Path, line: KeyLine) -> Iterator[OutsideCheckpoint]:
+    """Read the outside checkpoints of one log.
 
     Raises:
         IntegrityError: a file is no checkpoint, or its signature does not verify.
@@ -41,18 +41,21 @@ def read_outside(
         except OSError as error:
             raise StorageError(f"cannot read {place}: {error.strerror}") from error
         try:
-            if parse_note(data).text.split("\n", 1)[0] != origin:
+            text = parse_note(data).text
+            if text.split("\n", 1)[0] != line.origin:
                 continue
-            seen = open_checkpoint(data, keys, origin=origin)
+            if line.is_disowned(parse_checkpoint(text).size):
+                continue
+            seen = line.open_note(data)
         except IntegrityError as error:
             raise IntegrityError(
-                f"{place} is no checkpoint of {origin}: {error}. Bring it back from "
+                f"{place} is no checkpoint of {line.origin}: {error}. Bring it back from "
                 "outside again, or take it out of that directory; nothing is signed"
             ) from error
         yield OutsideCheckpoint(place.name, seen)
 
 
-def read_public(place: Path, key: VerifierKey) -> OutsideCheckpoint | None:
+def read_public(place: Path, line: KeyLine) -> OutsideCheckpoint | None:
     """Read the public copy of a log's newest checkpoint, where there is a whole one.
 
     A journal that was restored without the files beside it is behind it. A copy that does
@@ -62,7 +65,7 @@ def read_public(place: Path, key: VerifierKey) -> OutsideCheckpoint | None:
         StorageError: it cannot be read.
     """
     try:
-        return OutsideCheckpoint(str(place), open_checkpoint(place.read_bytes(), [key]))
+        return OutsideCheckpoint(str(place), line.open_own(place.read_bytes()))
     except (FileNotFoundError, IntegrityError):
         return None
     except OSError as error:

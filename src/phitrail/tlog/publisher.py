@@ -1,7 +1,8 @@
 """The publisher: what was acknowledged becomes tiles, sealed bundles and a checkpoint.
 
 One round, for all logs together:
-1. Read each log's head. Nothing new: only see that the public checkpoint is the newest.
+1. Read each log's head; go no further where newer keys than ours have signed it. Nothing
+   new: only see that the public checkpoint is the newest.
    At start, refuse a journal that is behind the public checkpoint, and remove what a
    crash left half written.
 2. Take the entries since the last checkpoint out of the journal, a chunk at a time.
@@ -25,7 +26,7 @@ from phitrail.durable.database import transaction
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError
 from phitrail.tlog import layout
-from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.journal import Head, Journal
 from phitrail.tlog.log_keys import LogKeys
@@ -105,6 +106,7 @@ class Publisher:
             published = self._published.get(log) or self._load(log)
             self._published[log] = published
             heads[log] = head = self._journal.head(log)
+            self._keys[log].check_in_force(head.size, head.promise)
             if head.size < published.edge.size:
                 raise IntegrityError(
                     f"the journal of {log} has {head.size} entries, "
@@ -225,8 +227,7 @@ class Publisher:
             published.needless.pop()
 
     def _respect_outside(self, log: str, keys: LogKeys, size: int) -> None:
-        known = [keys.checkpoint.vkey, keys.promise.vkey]
-        for seen in read_outside(self._outside, keys.origin, known):
+        for seen in read_outside(self._outside, keys.line):
             self._check_not_behind(log, seen, size)
 
     def _check_not_behind(self, log: str, seen: OutsideCheckpoint, size: int) -> None:
@@ -244,13 +245,13 @@ class Publisher:
         newest = self._journal.newest_checkpoint(log)
         size, note = newest or (0, b"")
         place = self._files.root / layout.public_checkpoint(log)
-        shown = read_public(place, keys.checkpoint.vkey)
+        shown = read_public(place, keys.line)
         if shown is not None:  # the journal may have been restored behind it
             check_not_behind(shown, size, None)
         if newest is None:
             return _Published(TileEdge(), b"", [])
-        checkpoint = open_checkpoint(note, [keys.checkpoint.vkey])
-        if (checkpoint.origin, checkpoint.size) != (keys.origin, size):
+        checkpoint = keys.line.open_own(note)
+        if checkpoint.size != size:  # its row was moved
             raise IntegrityError(f"the kept checkpoint of {log} is another log's")
         edge = TileEdge.read(size, self._tile_reader(log))
         edge.check_root(checkpoint.root, f"the checkpoint of {log}")

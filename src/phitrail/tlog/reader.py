@@ -11,8 +11,14 @@ from dataclasses import dataclass
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import InputError, IntegrityError, UnverifiableError
 from phitrail.tlog import layout
-from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
-from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf, hash_node
+from phitrail.tlog.checkpoint import Checkpoint
+from phitrail.tlog.hashing import (
+    HASH_BYTES,
+    Hash,
+    hash_leaf,
+    hash_leaves,
+    hash_node,
+)
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.promised import Shown
@@ -57,7 +63,7 @@ class LogReader:
         newest = self._journal.newest_checkpoint(self.log)
         if newest is None:
             return None
-        return open_checkpoint(newest[1], [self._keys.checkpoint.vkey]), newest[1]
+        return self._keys.line.open_own(newest[1]), newest[1]
 
     def show_published(self) -> Shown | None:
         """Show the newest checkpoint and the tree under it; nothing before the first.
@@ -97,9 +103,7 @@ class LogReader:
             ]
         finally:
             database.execute("ROLLBACK")
-        promised = open_checkpoint(
-            head.promise, [self._keys.promise.vkey], origin=self._keys.origin
-        )
+        promised = self._keys.line.open_promise(head.promise)
         if (promised.size, promised.root) != (head.size, head.root):
             raise IntegrityError(f"the head of {self.log} is not what was promised")
         node = node_reader(self._read_tile, published)
@@ -167,7 +171,7 @@ class LogReader:
             ) from error
         context = layout.bundle_context(self._keys.origin, index, TILE_WIDTH)
         entries = split_bundle(self._keys.open(envelope, context), TILE_WIDTH)
-        hashes = b"".join(map(hash_leaf, entries))
+        hashes = b"".join(hash_leaves(entries))
         if hashes != tile:
             raise IntegrityError(
                 f"{self.log}: bundle {index} does not hash to its tile; entries "
