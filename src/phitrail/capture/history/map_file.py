@@ -62,9 +62,9 @@ def read_map(text: bytes, form: HistoryForm) -> FieldMap:
     found = replace(built_in_map(form), digest=sha256(text).hexdigest())
     root = _compose(text)
     for name, key, value in _members(root):
-        put = _KEYS.get(name)
+        put = MAP_KEYS.get(name)
         if put is None:
-            raise _at(key, f"not a key of a map; keys: {', '.join(_KEYS)}")
+            raise _at(key, f"not a key of a map; keys: {', '.join(MAP_KEYS)}")
         found = put(found, value)
     if not found.rules and not found.built_in:
         raise _at(root, "`fields` must say what at least one field is")
@@ -228,9 +228,9 @@ def _rule(node: Node, order: int) -> FieldRule:
         return FieldRule(_target(node), order=order)
     rule: dict[str, Any] = {"order": order}
     for name, key, value in _members(node):
-        read = _RULE_KEYS.get(name)
+        read = FIELD_KEYS.get(name)
         if read is None:
-            raise _at(key, f"a field takes {', '.join(_RULE_KEYS)}")
+            raise _at(key, f"a field takes {', '.join(FIELD_KEYS)}")
         rule |= read(value)
     if "to" not in rule:
         raise _at(node, "a field needs `to`")
@@ -264,7 +264,7 @@ def _split(node: Node) -> str:
     return text
 
 
-_RULE_KEYS: Mapping[str, Callable[[Node], dict[str, Any]]] = {
+FIELD_KEYS: Mapping[str, Callable[[Node], dict[str, Any]]] = {
     "to": lambda node: {"to": _target(node)},
     "values": lambda node: {"values": _table(node)},
     "split": lambda node: {"split": _split(node)},
@@ -287,7 +287,7 @@ def _put_ignore(found: FieldMap, node: Node) -> FieldMap:
     return replace(found, ignored=found.ignored | frozenset(_texts(node)))
 
 
-_KEYS: Mapping[str, _Put] = {
+MAP_KEYS: Mapping[str, _Put] = {
     "source": _put_source,
     "built_in": _put_built_in,
     "time": _put_time,

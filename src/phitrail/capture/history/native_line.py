@@ -8,7 +8,7 @@
 4. Their id goes to `source_event_id` where its shape fits, else as `keyed:<HMAC>`.
 5. Our id is derived from source, form (JSON lines are one form, with a chain or not) and
    their id (and the fields of `distinct_by`), or, where there is none, from the whole
-   entry: it is one event however often it comes.
+   entry; it leads with the entry's time. So it is one event however often it comes.
 6. An entry without a time is refused: the time of its import would be a false one.
 """
 
@@ -37,7 +37,13 @@ from phitrail.capture.history.targets import (
 )
 from phitrail.capture.text_hash import TextHasher
 from phitrail.errors import InputError
-from phitrail.events.codes import Action, EventType
+from phitrail.events.codes import (
+    Action,
+    ActorType,
+    EventType,
+    Outcome,
+    PurposeOfUse,
+)
 from phitrail.events.ids import RANDOM_BYTES, new_uuid7, parse_time
 from phitrail.events.shapes import ForeignId, Term
 from phitrail.keys.mac import base64url
@@ -51,6 +57,9 @@ _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 _CODES: Mapping[str, frozenset[str]] = {
     "event_type": frozenset(EventType),
     "action": frozenset(Action),
+    "actor_type": frozenset(ActorType),
+    "outcome": frozenset(Outcome),
+    "purpose_of_use": frozenset(PurposeOfUse),
 }
 
 
