@@ -68,5 +68,11 @@ class Backend(Protocol):
     def show_durable(self, log: str) -> Shown:
         """Show a log up to its head, published or not."""
 
+    def witnessed_size(self, log: str) -> int | None:
+        """Say up to which size a witness cosigned a log; None without a witness."""
+
+    def ask_witnesses(self) -> None:
+        """Ask the witnesses to cosign what is published, without waiting for them."""
+
     def close(self) -> None:
         """Commit and publish what waits, then close; a second call is harmless."""

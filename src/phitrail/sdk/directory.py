@@ -13,6 +13,7 @@ from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.wiring import Trail, open_trail, read_pins
+from phitrail.app.witnessed import witnessed_sizes
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Log
@@ -129,6 +130,21 @@ class Directory:
         """
         with closing(self.parts.reader(Log(log))) as reader:
             return reader.show_durable()
+
+    def witnessed_size(self, log: str) -> int | None:
+        """Say up to which size a witness cosigned a log; None without a witness.
+
+        Raises:
+            ConfigError: `anchors.yaml` is wrong.
+            IntegrityError: evidence that was kept does not verify.
+            StorageError: a file cannot be read.
+        """
+        sizes = witnessed_sizes(self.parts.directory, Log(log))
+        return max(sizes.values(), default=None)
+
+    def ask_witnesses(self) -> None:
+        """Ask the witnesses now, where this process publishes."""
+        self._anchors.hurry()
 
     def close(self) -> None:
         """Commit and publish what waits, then close; a second call is harmless.

@@ -9,10 +9,10 @@ import functools
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, Self
+from typing import Any, Concatenate, ParamSpec, Self
 
 from phitrail.capture.access import AccessLife, Triple
-from phitrail.errors import InputError, IntegrityError, UnverifiableError
+from phitrail.errors import InputError, IntegrityError
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import (
     Assurance,
@@ -24,14 +24,12 @@ from phitrail.events.quality import Feedback
 from phitrail.sdk import clock
 from phitrail.sdk.access import Access, AsyncAccess
 from phitrail.sdk.backend import Backend
-from phitrail.sdk.promises import Promises, demand
+from phitrail.sdk.promises import Promises
+from phitrail.sdk.waiting import Stage, Waiting
 from phitrail.sdk.wrapping import resolved, without_first_parameter
 from phitrail.tlog.receipt import Receipt
 
 P = ParamSpec("P")
-
-Stage = Literal["published", "witnessed"]
-POLL_S = 0.02
 
 
 class _Opened:
@@ -105,24 +103,8 @@ class _Opened:
             flag_reason=None if flag_reason is None else FlagReason(flag_reason),
         )
 
-    def _is_published(self, receipt: Receipt, deadline_us: int) -> bool:
-        if self._backend.is_published(receipt):
-            demand(receipt, self._backend, self._promises)
-            return True
-        if clock.monotonic_us() > deadline_us:
-            raise UnverifiableError(
-                "durable, and not published in time; see `phitrail status`"
-            )
-        return False
-
-
-def _check_stage(stage: Stage) -> None:
-    if stage == "witnessed":
-        raise UnverifiableError(
-            "no witness is configured for this trail; wait for `published` instead"
-        )
-    if stage != "published":
-        raise InputError.for_field("stage", "published or witnessed")
+    def _waiting(self, receipt: Receipt, stage: Stage, timeout_s: float) -> Waiting:
+        return Waiting(receipt, stage, timeout_s, self._backend, self._promises)
 
 
 class Trail(_Opened):
@@ -246,18 +228,22 @@ class Trail(_Opened):
     def wait(
         self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
     ) -> Receipt:
-        """Wait until a checkpoint covers a receipt and is proven to hold its entries.
+        """Wait until a checkpoint is proven to hold a receipt's entries (`sdk.waiting`).
+
+        Args:
+            receipt: what was acknowledged.
+            stage: `published`, or `witnessed`: a configured witness cosigned it too.
+            timeout_s: how long to wait.
 
         Raises:
             UnverifiableError: not within `timeout_s`, or no witness is configured.
             IntegrityError: the publisher refuses to sign, or the log does not hold what it
                 promised.
         """
-        _check_stage(stage)
-        deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
+        waiting = self._waiting(receipt, stage, timeout_s)
         pause = threading.Event()
-        while not self._is_published(receipt, deadline_us):
-            pause.wait(POLL_S)
+        while not waiting.is_over():
+            pause.wait(waiting.pause_s)
         return receipt
 
     def publish(self, *, timeout_s: float = 30.0) -> None:
@@ -401,17 +387,21 @@ class AsyncTrail(_Opened):
     async def wait(
         self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
     ) -> Receipt:
-        """Wait until a checkpoint covers a receipt and is proven to hold its entries.
+        """Wait until a checkpoint is proven to hold a receipt's entries (`sdk.waiting`).
+
+        Args:
+            receipt: what was acknowledged.
+            stage: `published`, or `witnessed`: a configured witness cosigned it too.
+            timeout_s: how long to wait.
 
         Raises:
             UnverifiableError: not within `timeout_s`, or no witness is configured.
             IntegrityError: the publisher refuses to sign, or the log does not hold what it
                 promised.
         """
-        _check_stage(stage)
-        deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)
-        while not await asyncio.to_thread(self._is_published, receipt, deadline_us):
-            await asyncio.sleep(POLL_S)
+        waiting = self._waiting(receipt, stage, timeout_s)
+        while not await asyncio.to_thread(waiting.is_over):
+            await asyncio.sleep(waiting.pause_s)
         return receipt
 
     async def publish(self, *, timeout_s: float = 30.0) -> None:
