@@ -162,6 +162,18 @@ def test_streamed_and_observed_answers_are_found_whole(
     assert not match(directory, text[:9]).entries
 
 
+def test_what_went_out_of_a_stream_that_was_left_is_found(directory: Path) -> None:
+    """A reader who closed the page holds a part; it is what was disclosed."""
+    with connect(directory) as trail, trail.access(user_id="dr-0012") as access:
+        access.infer(model_id="extractive-demo", model_version="1")
+        pieces = access.stream(STREAMED)
+        seen = next(pieces) + next(pieces)
+        pieces.close()
+
+    (found,) = match(directory, seen).entries
+    assert fields_of(found.proven)["outcome"] == "partly_released"
+
+
 @pytest.mark.drill
 @pytest.mark.parametrize(
     ("pasted", "expected"),
