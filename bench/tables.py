@@ -24,7 +24,7 @@ from bench import table_yardsticks as plain
 from bench.big_trail import NOW, make_trail
 from bench.clinic_leaves import START, YEAR_S, leaves, patient, user
 from bench.figures import Spread, print_machine, print_table
-from phitrail.app.query import Answer, answer_filter
+from phitrail.app.query_answer import Answer, answer_filter
 from phitrail.app.query_filter import Filter
 from phitrail.app.tables import open_tables, rebuild_tables
 from phitrail.app.wiring import Trail, open_trail

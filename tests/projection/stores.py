@@ -59,22 +59,18 @@ def open_tables(
     tail = Tail(entries, shared_folder(store.log), manifest.size).read(entries.size())
     states = [store_state(store, manifest, tail)]
     states += [
-        LogState(log, (), (), shared_folder(log).empty(), 0)
+        LogState(log, (), store.directory, None, 0)
         for log in Log
         if log is not store.log
     ]
-    return Tables.open(states, directory / "spill", memory_mb=256, threads=1)
+    spill = directory / "spill"
+    return Tables.open(states, connect(threads=1, memory_mb=256, spill=spill))
 
 
 def store_state(store: SegmentStore, manifest: Manifest, tail: pa.Table) -> LogState:
     """Put a manifest's files and a tail together."""
-    return LogState(
-        store.log,
-        tuple(store.place(s.events.name) for s in manifest.segments),
-        tuple(store.place(s.records.name) for s in manifest.segments if s.records),
-        tail,
-        manifest.size + tail.num_rows,
-    )
+    size = manifest.size + tail.num_rows
+    return LogState(store.log, manifest.segments, store.directory, tail, size)
 
 
 def scan(log: Log, leaves: Sequence[bytes]) -> list[dict[str, object]]:

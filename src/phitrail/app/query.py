@@ -9,7 +9,6 @@
    would, and comes with the entry that it proves.
 """
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,19 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import pyarrow as pa
 
 from phitrail.app.documents import keep_document
 from phitrail.app.proof_files import write_proof_files
-from phitrail.app.query_filter import (
-    Filter,
-    Found,
-    check_filter,
-    select_clusters,
-    select_found,
-    select_rows,
-    shown_columns,
-)
+from phitrail.app.query_answer import Answer, answer_filter
+from phitrail.app.query_filter import MAX_ROWS, Filter, check_filter
 from phitrail.app.reading import COMPONENT, record_read, verified_proof
 from phitrail.app.running import RunningTrail
 from phitrail.app.tables import open_tables
@@ -42,7 +33,6 @@ from phitrail.events.codes import (
     Assurance,
     AttributionBasis,
     EventType,
-    Log,
     Outcome,
 )
 from phitrail.events.ids import format_time, new_uuid7
@@ -54,16 +44,6 @@ from phitrail.projection.tables import Tables
 LOOKUPS_WITHIN: Final = timedelta(hours=1)
 NOBODY: Final = "A" * 43
 """A surrogate that stands for nobody: the answer for an identifier that is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Rows, what they cover, and where the next page begins."""
-
-    log: Log
-    rows: pa.Table
-    as_of: Mapping[str, int]
-    next_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,45 +93,6 @@ def _ask_sql(tables: Tables, wanted: Filter, sql: str) -> Answer:
     return Answer(wanted.log, rows, tables.as_of, None)
 
 
-def answer_filter(tables: Tables, wanted: Filter, *, is_all: bool = False) -> Answer:
-    """Answer a filter whose identifiers are surrogates; records nothing.
-
-    Raises:
-        InputError: it took too long.
-        StorageError: a file cannot be read.
-    """
-    select = select_found(wanted)
-    places = tables.ask(select.sql, select.values)
-    indexes = [int(i) for i in places.column(0).to_pylist()]
-    has_more = len(indexes) > wanted.limit
-    places = places.slice(0, wanted.limit)
-    found = _found(places)
-    if wanted.with_accesses and found.accesses:
-        more = select_clusters(found)
-        clusters = tables.ask(more.sql, more.values).column(0).to_pylist()
-        found = _with_clusters(found, (*found.clusters, *map(str, clusters)))
-    columns = shown_columns(wanted.log, is_all=is_all)
-    rows_select = select_rows(wanted, found, columns)
-    rows = tables.ask(rows_select.sql, rows_select.values)
-    return Answer(
-        wanted.log, rows, tables.as_of, found.indexes[-1] if has_more else None
-    )
-
-
-def _found(places: pa.Table) -> Found:
-    def texts(column: int) -> tuple[str, ...]:
-        values = places.column(column).to_pylist()
-        return tuple(dict.fromkeys(str(v) for v in values if v is not None))
-
-    indexes = dict.fromkeys(int(i) for i in places.column(0).to_pylist())
-    return Found(tuple(indexes), texts(1), texts(2))
-
-
-def _with_clusters(found: Found, clusters: tuple[str, ...]) -> Found:
-    """Return what was found with more clusters."""
-    return Found(found.indexes, tuple(dict.fromkeys(clusters)), found.accesses)
-
-
 # --- identifiers ---
 
 
@@ -179,11 +120,13 @@ def _exchange(
 
 def _check_rate(trail: Trail, tables: Tables, *, by: str, now: datetime) -> None:
     limit = trail.policy.identity_lookups_per_hour
-    counted = tables.ask(
-        "SELECT count(*) AS n FROM audit WHERE event_type = 'identity_looked_up' "
-        "AND user_id = ? AND timestamp_utc > ?::TIMESTAMP",
-        [by, format_time(now - LOOKUPS_WITHIN)],
-    ).to_pylist()[0]["n"]
+    lookups = Filter(
+        event_type=EventType.IDENTITY_LOOKED_UP,
+        user=by,
+        since=format_time(now - LOOKUPS_WITHIN),
+        limit=min(max(limit, 1), MAX_ROWS),
+    )
+    counted = answer_filter(tables, lookups).rows.num_rows
     if counted >= limit:
         raise RefusedError(
             f"{limit} look-ups of identifiers an hour are what policy gives one person; "

@@ -1,10 +1,11 @@
 """What is asked of a log: a filter, its digest, and the SELECTs that answer it.
 
 1. All that is given must hold. `since` is included, `until` is not.
-2. A patient, record or touched resource type is found through the table of records; the
-   rows then by their clusters, where Parquet holds what concerns one patient together.
+2. A patient or record is found through the table of records; the rows then by their
+   clusters, where Parquet holds what concerns one patient together.
 3. `with_accesses` adds every entry of the accesses that were found: what each led to.
-4. Values go as parameters; only names of columns stand in the SQL.
+4. Values go as parameters; only names of columns and files stand in the SQL. Which files
+   those are (the `sources` of a SELECT) says `app.query_answer`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ _COLUMN_OF_FIELD: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("access_id",),
     "source": ("source_id",),
 }
-_RECORD_FIELDS: Final = ("patient", "record")
+_RECORD_FIELDS: Final = ("patient", "record", "resource_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,19 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Which rows the first step found: indexes, and where they lie."""
+    """Which rows were found: indexes, the clusters where they lie, their accesses."""
 
     indexes: tuple[int, ...]
     clusters: tuple[str, ...]
     accesses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What stands in FROM: the events of some segment files, and those of the tail."""
+
+    files: str
+    tail: str
 
 
 def check_filter(wanted: Filter) -> Filter:
@@ -143,44 +152,74 @@ def _explain(wanted: Filter) -> InputError:
     return InputError.for_field("(filter)", "does not fit its rule")
 
 
-def select_found(wanted: Filter) -> Select:
-    """Make the first step: which entries, page by page, in the order of the log."""
-    where, values = ["e.idx > ?"], [wanted.after]
-    source = f"{wanted.log} e"
-    conditions = _conditions(wanted)
-    if wanted.patient or wanted.record:
-        touched, touched_values = _touched(wanted)
-        if not conditions:
-            sql = (
-                f"SELECT DISTINCT idx, cluster, access_id FROM {touched} AS e "
-                "WHERE idx > ? ORDER BY idx LIMIT ?"
-            )
-            return Select(sql, (*touched_values, wanted.after, wanted.limit + 1))
-        source += (
-            f" SEMI JOIN {touched} AS r ON r.idx = e.idx AND r.cluster = e.cluster"
-        )
-        values = [*touched_values, *values]  # type: ignore[list-item]
-    where += [condition for condition, _ in conditions]
-    values += [v for _, some in conditions for v in some]  # type: ignore[misc]
-    has_access = wanted.log is not Log.QUALITY
-    places = "e.idx, e.cluster, e.access_id" if has_access else "e.idx, '', NULL"
-    sql = (
-        f"SELECT {places} FROM {source} WHERE {' AND '.join(where)} ORDER BY 1 LIMIT ?"
+def has_conditions(wanted: Filter) -> bool:
+    """Say whether more is asked of an event than which patient and record it names."""
+    return bool(_conditions(wanted, ""))
+
+
+def select_found(wanted: Filter, events: str, records: str) -> Select:
+    """Ask for the entries that a filter without patient and record finds, in order."""
+    conditions = _conditions(wanted, records)
+    where = " AND ".join(["e.idx > ?", *(condition for condition, _ in conditions)])
+    return Select(
+        f"SELECT {_place(wanted.log)} FROM {events} AS e WHERE {where} "
+        "ORDER BY e.idx LIMIT ?",
+        (wanted.after, *(v for _, some in conditions for v in some), wanted.limit + 1),
     )
-    return Select(sql, (*values, wanted.limit + 1))
 
 
-def _touched(wanted: Filter) -> tuple[str, list[str]]:
-    where = [f"{name} = ?" for name in _RECORD_FIELDS if getattr(wanted, name)]
-    values = [getattr(wanted, name) for name in _RECORD_FIELDS if getattr(wanted, name)]
-    if wanted.resource_type:
-        where.append("resource_type = ?")
-        values.append(wanted.resource_type)
-    sql = f"(SELECT * FROM {wanted.log}_records WHERE {' AND '.join(where)})"
-    return sql, values
+def select_touching(wanted: Filter, records: str) -> Select:
+    """Ask for the entries that name the patient and the record, in order.
+
+    When nothing else is asked, one more than a page; else all of them.
+    """
+    given = [(f, getattr(wanted, f)) for f in _RECORD_FIELDS if getattr(wanted, f)]
+    where = " AND ".join(["idx > ?", *(f"{field} = ?" for field, _ in given)])
+    limit = () if has_conditions(wanted) else (wanted.limit + 1,)
+    return Select(
+        f"SELECT DISTINCT idx, cluster, access_id FROM {records} WHERE {where} "
+        "ORDER BY idx" + (" LIMIT ?" if limit else ""),
+        (wanted.after, *(value for _, value in given), *limit),
+    )
 
 
-def _conditions(wanted: Filter) -> list[tuple[str, tuple[object, ...]]]:
+def select_holding(wanted: Filter, found: Found, sources: Sources) -> Select:
+    """Ask which of the entries that were found hold all else that is asked."""
+    conditions = _conditions(wanted, "")
+    held = " AND ".join(condition for condition, _ in conditions)
+    values = tuple(v for _, some in conditions for v in some)
+    indexes, index_values = _one_of(found.indexes, "BIGINT")
+    where = f"e.idx IN ({indexes}) AND {held}"
+    rows, row_values = _from_both(
+        _place(wanted.log), where, (*index_values, *values), found, sources
+    )
+    return Select(f"{rows} ORDER BY 1 LIMIT ?", (*row_values, wanted.limit + 1))
+
+
+def _place(log: Log) -> str:
+    access = "NULL" if log is Log.QUALITY else "e.access_id"
+    return f"e.idx, e.cluster, {access} AS access_id"
+
+
+def _from_both(
+    columns: str,
+    where: str,
+    values: tuple[object, ...],
+    found: Found,
+    sources: Sources,
+) -> tuple[str, tuple[object, ...]]:
+    """Write a SELECT over files, by cluster, and over the tail, which has no clusters."""
+    clusters, cluster_values = _one_of(found.clusters, "VARCHAR")
+    return (
+        (
+            f"SELECT {columns} FROM {sources.files} AS e WHERE e.cluster IN ({clusters}) "
+            f"AND {where} UNION ALL SELECT {columns} FROM {sources.tail} AS e WHERE {where}"
+        ),
+        (*cluster_values, *values, *values),
+    )
+
+
+def _conditions(wanted: Filter, records: str) -> list[tuple[str, tuple[object, ...]]]:
     types = {column.name: column.sql_type for column in columns_of(wanted.log)}
     conditions: list[tuple[str, tuple[object, ...]]] = []
     for field, columns in _COLUMN_OF_FIELD.items():
@@ -190,15 +229,9 @@ def _conditions(wanted: Filter) -> list[tuple[str, tuple[object, ...]]]:
             either = " OR ".join(f"e.{name} = ?::{types[name]}" for name in here)
             conditions.append((f"({either})", (str(value),) * len(here)))
     if wanted.resource_type and not (wanted.patient or wanted.record):
-        conditions.append(
-            (
-                (
-                    f"(e.resource_type = ? OR e.idx IN (SELECT idx FROM {wanted.log}_records "
-                    "WHERE resource_type = ?))"
-                ),
-                (wanted.resource_type,) * 2,
-            )
-        )
+        touched = f"SELECT idx FROM {records} WHERE resource_type = ?"
+        either = f"(e.resource_type = ? OR e.idx IN ({touched}))"
+        conditions.append((either, (wanted.resource_type,) * 2))
     for field, sign in (("since", ">="), ("until", "<")):
         moment = getattr(wanted, field)
         if moment is not None:
@@ -206,34 +239,27 @@ def _conditions(wanted: Filter) -> list[tuple[str, tuple[object, ...]]]:
     return conditions
 
 
-def select_clusters(found: Found) -> Select:
-    """Ask where else the entries of these accesses lie (an access may span segments)."""
-    some, values = _one_of(found.accesses, "UUID")
+def select_elsewhere(accesses: Sequence[str], events: str) -> Select:
+    """Ask where entries of accesses lie in the events of other segments."""
+    some, values = _one_of(accesses, "UUID")
     return Select(
-        f"SELECT DISTINCT cluster FROM audit_records WHERE access_id IN ({some})",
+        f"SELECT idx, cluster, access_id FROM {events} WHERE access_id IN ({some})",
         values,
     )
 
 
-def select_rows(wanted: Filter, found: Found, columns: tuple[str, ...]) -> Select:
-    """Make the second step: the rows that were found, and those of their accesses."""
-    names = ", ".join(columns)
-    indexes, index_values = _one_of(found.indexes, "BIGINT")
-    if wanted.log is Log.QUALITY:
-        sql = f"SELECT {names} FROM {wanted.log} WHERE idx IN ({indexes}) ORDER BY idx"
-        return Select(sql, index_values)
-    clusters, values = _one_of(tuple(dict.fromkeys((*found.clusters, ""))), "VARCHAR")
-    start = f"SELECT {names} FROM {wanted.log} WHERE cluster IN ({clusters}) AND"
-    if not wanted.with_accesses:
-        return Select(
-            f"{start} idx IN ({indexes}) ORDER BY idx", (*values, *index_values)
-        )
-    accesses, access_values = _one_of(found.accesses, "UUID")
-    return Select(
-        f"SELECT * FROM ({start} idx IN ({indexes}) "
-        f"UNION {start} access_id IN ({accesses})) ORDER BY timestamp_utc, idx",
-        (*values, *index_values, *values, *access_values),
-    )
+def select_rows(
+    wanted: Filter, found: Found, sources: Sources, columns: tuple[str, ...]
+) -> Select:
+    """Ask for the rows that were found and, where wanted, those of their accesses."""
+    where, values = _one_of(found.indexes, "BIGINT")
+    where, order = f"e.idx IN ({where})", "idx"
+    if wanted.with_accesses:
+        accesses, access_values = _one_of(found.accesses, "UUID")
+        where, order = f"({where} OR e.access_id IN ({accesses}))", "timestamp_utc, idx"
+        values = (*values, *access_values)
+    rows, row_values = _from_both(", ".join(columns), where, values, found, sources)
+    return Select(f"SELECT * FROM ({rows}) ORDER BY {order}", row_values)
 
 
 def _one_of(some: Sequence[object], sql_type: str) -> tuple[str, tuple[object, ...]]:

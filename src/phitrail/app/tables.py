@@ -3,6 +3,7 @@
 1. One process at a time writes tables (`state/tables.lock`); the others read what stands
    and fold the tail for themselves. No writer of the log waits for any of it.
 2. Opening closes what is due first, if the lock is free: a tail is small when it is asked.
+   When nothing is due, it reads the manifests and folds the tails, and opens no segment.
 3. A rebuild folds ranges of the log in processes of their own, each with its own reader.
 4. Where policy says that tables need an encrypted volume, this is checked before anything
    is written or opened (ADR 0005).
@@ -17,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from phitrail.app.config import read_policy, read_tenant
@@ -40,7 +40,7 @@ from phitrail.projection.follower import (
     replace_all,
 )
 from phitrail.projection.segments import TABLES, Manifest, Segment, SegmentStore
-from phitrail.projection.tables import LogState, Tables
+from phitrail.projection.tables import MEMORY_MB, THREADS, LogState, Tables
 from phitrail.projection.volume import VolumeState, volume_state
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.log_keys import LogKeys
@@ -149,19 +149,29 @@ def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
         IntegrityError: tables or log are damaged; the message says what to run.
         StorageError: a file cannot be read.
     """
-    advance_tables(
-        trail,
-        now,
-        close_rows=CLOSE_BEFORE_QUERY_ROWS,
-        joined_rows=JOIN_BEFORE_QUERY_ROWS,
-    )
-    with folding(trail.directory) as connection:
-        states = [_state(trail, log, connection) for log in Log]
-    tables = Tables.open(states, trail.directory / SPILL)
+    check_volume(trail.directory, is_required=trail.policy.tables_need_encrypted_volume)
+    if not all(0 <= _pending(trail, log) < CLOSE_BEFORE_QUERY_ROWS for log in Log):
+        advance_tables(
+            trail,
+            now,
+            close_rows=CLOSE_BEFORE_QUERY_ROWS,
+            joined_rows=JOIN_BEFORE_QUERY_ROWS,
+        )
+    spill = trail.directory / SPILL
+    connection = connect(threads=THREADS, memory_mb=MEMORY_MB, spill=spill)
     try:
-        yield tables
+        states = [_state(trail, log, connection) for log in Log]
+        yield Tables.open(states, connection)
     finally:
-        tables.close()
+        connection.close()
+
+
+def _pending(trail: Trail, log: Log) -> int:
+    """Count the entries of a log that its tables do not hold; negative when it was cut."""
+    store = open_store(trail.directory, log, trail.log_keys[log.value])
+    size = store.load().size
+    with closing(trail.reader(log)) as reader:
+        return reader.size() - size
 
 
 def _state(trail: Trail, log: Log, connection: DuckDBPyConnection) -> LogState:
@@ -169,19 +179,12 @@ def _state(trail: Trail, log: Log, connection: DuckDBPyConnection) -> LogState:
     manifest = _present(store)
     with closing(trail.reader(log)) as reader:
         size = max(reader.size(), manifest.size)
-        tail = Tail(reader, Folder(log, connection), manifest.size).read(size)
-    return log_state(store, manifest, tail)
-
-
-def log_state(store: SegmentStore, manifest: Manifest, tail: pa.Table) -> LogState:
-    """Put the files of a manifest and the rows after them together."""
-    return LogState(
-        store.log,
-        tuple(store.place(s.events.name) for s in manifest.segments),
-        tuple(store.place(s.records.name) for s in manifest.segments if s.records),
-        tail,
-        manifest.size + tail.num_rows,
-    )
+        tail = (
+            Tail(reader, Folder(log, connection), manifest.size).read(size)
+            if size > manifest.size
+            else None
+        )
+    return LogState(log, manifest.segments, store.directory, tail, size)
 
 
 def _present(store: SegmentStore) -> Manifest:

@@ -2,32 +2,41 @@
 
 Events stand by `cluster`, then access, then index. The cluster of an event is the first
 patient (by surrogate) of the rest of its access in the segment, or of the event itself
-when it has no access; empty when there is none. So what concerns one patient, closings
-included, lies in one or two row groups of a segment, wherever it was in time. `cluster`
-only says where a row lies: no answer depends on what it holds.
+when it has no access; empty when there is none. So in one segment all entries of an access
+have one cluster, and what concerns one patient, closings included, lies in one or two row
+groups, wherever it was in time.
 
 Records touched stand by patient, with the cluster of their event.
+
+Both are cut into files of `PART_ROWS`, each with the least and the greatest cluster (or
+patient) that it holds: who asks for one patient opens one of them, not the segment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log
 from phitrail.projection.fold import drop_empty_columns
 from phitrail.projection.rows import INDEX, RECORDS, columns_of
-from phitrail.projection.segments import Segment, SegmentStore
+from phitrail.projection.segments import Segment, SegmentStore, WrittenFile
 
 CLUSTER: Final = "cluster"
 ROWS_IN_A_GROUP: Final = 8_192
+PART_ROWS: Final = 16 * ROWS_IN_A_GROUP
 _COPY: Final = (
-    "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false, "
-    f"ROW_GROUP_SIZE {ROWS_IN_A_GROUP}, DICTIONARY_SIZE_LIMIT 1024)"
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 1024"
 )
+_TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%gZ"
+
+Range: TypeAlias = tuple[str, str] | None
 _RECORDS_OF_EVENTS: Final = (
     f"SELECT triple[1] AS patient, {INDEX}, access_id, triple[2] AS record, "
     "triple[3] AS resource_type FROM "
@@ -57,7 +66,20 @@ def write_segment(
     try:
         connection.execute("CREATE OR REPLACE TEMP VIEW bare_rows AS FROM bare")
         records = _RECORDS_OF_EVENTS if has_records(store.log) else None
-        return _write(store, connection, first, first + folded.num_rows, 0, records)
+        times, accesses = _ranges(connection, store.log)
+        return _write(
+            store,
+            connection,
+            Segment(
+                first=first,
+                end=first + folded.num_rows,
+                level=0,
+                events=(),
+                times=times,
+                accesses=accesses,
+            ),
+            records,
+        )
     finally:
         connection.execute("DROP VIEW IF EXISTS bare_rows")
         connection.unregister("bare")
@@ -77,8 +99,8 @@ def join_segments(
     """
     for segment in segments:
         store.check_segment(segment)
-    events = _file_list([store.place(s.events.name) for s in segments])
-    records = [store.place(s.records.name) for s in segments if s.records]
+    events = _file_list([store.place(f.name) for s in segments for f in s.events])
+    records = [store.place(f.name) for s in segments for f in s.records]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW bare_rows AS SELECT * EXCLUDE ({CLUSTER}) FROM "
         f"read_parquet({events}, union_by_name = true)"
@@ -87,9 +109,14 @@ def join_segments(
         return _write(
             store,
             connection,
-            segments[0].first,
-            segments[-1].end,
-            max(segment.level for segment in segments) + 1,
+            Segment(
+                first=segments[0].first,
+                end=segments[-1].end,
+                level=max(segment.level for segment in segments) + 1,
+                events=(),
+                times=_widest([segment.times for segment in segments]),
+                accesses=_widest([segment.accesses for segment in segments]),
+            ),
             f"SELECT * EXCLUDE ({CLUSTER}) FROM read_parquet({_file_list(records)})"
             if records
             else None,
@@ -98,28 +125,51 @@ def join_segments(
         connection.execute("DROP VIEW IF EXISTS bare_rows")
 
 
+def _ranges(connection: duckdb.DuckDBPyConnection, log: Log) -> tuple[Range, Range]:
+    """Say between which times and which access ids the folded rows lie."""
+    names = {column.name for column in columns_of(log)}
+    access = "access_id" if "access_id" in names else "NULL"
+    row = connection.execute(
+        "SELECT strftime(min(timestamp_utc), $1), strftime(max(timestamp_utc), $1), "
+        f"min({access})::VARCHAR, max({access})::VARCHAR FROM folded",
+        [_TIME_FORMAT],
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return (
+        (row[0], row[1]) if row[0] is not None else None,
+        (row[2], row[3]) if row[2] is not None else None,
+    )
+
+
+def _widest(ranges: Sequence[Range]) -> Range:
+    known = [each for each in ranges if each is not None]
+    if not known:
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
+
+
 def _write(
     store: SegmentStore,
     connection: duckdb.DuckDBPyConnection,
-    first: int,
-    end: int,
-    level: int,
+    empty: Segment,
     records: str | None,
 ) -> Segment:
-    mark = f"{first}-{end}-g{store.generation}.parquet"
-    names = (f"events-{mark}", f"records-{mark}")
-    touched = 0
+    """Write the files of a segment of which all else is known."""
+    mark = f"{empty.first}-{empty.end}-p{{i}}-g{store.generation}.parquet"
+    events: list[WrittenFile] = []
+    touched: list[WrittenFile] = []
     try:
         if records is not None:
             connection.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {records}")
-            touched = _count(connection, "touched")
-        if touched:
+        if records is not None and _count(connection, "touched"):
             _find_clusters(connection)
-            _copy(connection, _CLUSTERED, store.temporary(names[0]))
-            _copy(connection, _CLUSTERED_RECORDS, store.temporary(names[1]))
+            events = _copy(store, connection, _CLUSTERED, f"events-{mark}", CLUSTER)
+            touched = _copy(
+                store, connection, _CLUSTERED_RECORDS, f"records-{mark}", "patient"
+            )
         else:
             plain = f"SELECT '' AS {CLUSTER}, * FROM bare_rows ORDER BY {INDEX}"
-            _copy(connection, plain, store.temporary(names[0]))
+            events = _copy(store, connection, plain, f"events-{mark}", CLUSTER)
     except duckdb.Error as error:
         raise StorageError(
             f"cannot write tables under {store.directory} ({type(error).__name__}); "
@@ -128,16 +178,9 @@ def _write(
     finally:
         for table in ("touched", "of_access", "of_event"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
-    kept = store.keep(
-        names if touched else names[:1],
-        (end - first, touched) if touched else (end - first,),
-    )
-    return Segment(
-        first=first,
-        end=end,
-        level=level,
-        events=kept[0],
-        records=kept[1] if touched else None,
+    kept = store.keep([*events, *touched])
+    return msgspec.structs.replace(
+        empty, events=kept[: len(events)], records=kept[len(events) :]
     )
 
 
@@ -169,8 +212,59 @@ def _find_clusters(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, select: str, place: Path) -> None:
-    connection.execute(f"COPY ({select}) TO {quoted(str(place))} {_COPY}")
+def _copy(
+    store: SegmentStore,
+    connection: duckdb.DuckDBPyConnection,
+    select: str,
+    pattern: str,
+    ordered_by: str,
+) -> list[WrittenFile]:
+    """Write what a SELECT gives, in its order, as files of `PART_ROWS` each."""
+    for name in _names(store, pattern):
+        store.temporary(name).unlink()  # of a step that died
+    stem, _, ending = store.temporary(pattern).name.partition(".")
+    with _one_thread(connection):
+        connection.execute(
+            f"COPY ({select}) TO {quoted(str(store.directory))} ({_COPY}, "
+            f"ROW_GROUP_SIZE {ROWS_IN_A_GROUP}, "
+            f"ROW_GROUPS_PER_FILE {PART_ROWS // ROWS_IN_A_GROUP}, "
+            "OVERWRITE_OR_IGNORE true, "
+            f"FILENAME_PATTERN {quoted(stem)}, FILE_EXTENSION {quoted(ending)})"
+        )
+    return [
+        _written(store, connection, name, ordered_by) for name in _names(store, pattern)
+    ]
+
+
+def _names(store: SegmentStore, pattern: str) -> list[str]:
+    """List the parts of a pattern that stand under their temporary names."""
+    names = (pattern.replace("{i}", str(part)) for part in count())
+    return list(takewhile(lambda name: store.temporary(name).exists(), names))
+
+
+def _written(
+    store: SegmentStore,
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    ordered_by: str,
+) -> WrittenFile:
+    row = connection.execute(
+        f"SELECT count(*), min({ordered_by}), max({ordered_by}) "
+        f"FROM read_parquet({quoted(str(store.temporary(name)))})"
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return WrittenFile(name, *row)
+
+
+@contextmanager
+def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Write with one thread: several would deal the rows out over the files."""
+    row = connection.execute("SELECT current_setting('threads')").fetchone()
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {row[0] if row else 1}")
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -1,11 +1,12 @@
 """The Parquet segments of a log and the manifest that says which of them count.
 
-1. A segment holds the rows of the entries [first, end): one file of events, and one of
-   records touched where there are any. Files are named by content, range and generation
-   (how often the tables were rebuilt); one that a manifest names is never changed.
+1. A segment holds the rows of the entries [first, end): files of events, and files of
+   records touched where there are any. Files are named by content, range, part and
+   generation (how often the tables were rebuilt); one that a manifest names is never
+   changed.
 2. The manifest lists segments without gap or overlap from index 0, with each file's
    SHA-256. Where it ends is the follower's cursor. It is sealed, so that nobody without
-   the log's key can make tables that count.
+   the log's key can make tables that count, or ranges that hide a row.
 3. New files are durable before a manifest names them; files that no manifest names are
    strays of a crash and are removed by the next follower. So a crash leaves the tables as
    they were before or after.
@@ -14,7 +15,7 @@ The log is the ground: whatever is wrong here is thrown away and made again from
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,34 +27,56 @@ from phitrail.errors import IntegrityError, OutcomeUnknownError, StorageError
 from phitrail.events.codes import Log
 
 TABLES: Final = "state/tables"
-FORMAT: Final = "phitrail/tables/v1"
+FORMAT: Final = "phitrail/tables/v2"
 HASH_CHUNK_BYTES: Final = 1 << 20
 
 
 class SegmentFile(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """One file: its name below the log's directory, rows, size and SHA-256."""
+    """One file: its name below the log's directory, rows, size and SHA-256.
+
+    `low` and `high` are the least and the greatest cluster of its rows (of records: the
+    least and the greatest patient), in the order of their characters.
+    """
 
     name: str
     rows: int
     size_bytes: int
     sha256: str
+    low: str
+    high: str
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The rows of the entries [first, end); `level` counts how often it was joined."""
+    """The rows of the entries [first, end); `level` counts how often it was joined.
+
+    `times` and `accesses` are the least and the greatest time and access id of its rows;
+    absent when no row has one.
+    """
 
     first: int
     end: int
     level: int
-    events: SegmentFile
-    records: SegmentFile | None = None
+    events: tuple[SegmentFile, ...]
+    records: tuple[SegmentFile, ...] = ()
+    times: tuple[str, str] | None = None
+    accesses: tuple[str, str] | None = None
 
     @property
     def files(self) -> tuple[SegmentFile, ...]:
         """The segment's files."""
-        return (self.events,) if self.records is None else (self.events, self.records)
+        return (*self.events, *self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """One file that was written under its temporary name: what a manifest says of it."""
+
+    name: str
+    rows: int
+    low: str
+    high: str
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,7 +155,7 @@ class SegmentStore:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.directory / (name + TEMPORARY_SUFFIX)
 
-    def keep(self, names: tuple[str, ...], rows: tuple[int, ...]) -> list[SegmentFile]:
+    def keep(self, written: Sequence[WrittenFile]) -> tuple[SegmentFile, ...]:
         """Make written temporary files durable under their names.
 
         Raises:
@@ -141,24 +164,31 @@ class SegmentStore:
         """
         kept = []
         try:
-            for name, count in zip(names, rows, strict=True):
-                place = self.temporary(name)
+            for file in written:
+                place = self.temporary(file.name)
                 place.chmod(0o600)
                 size, digest = hash_file(place)
                 kept.append(
-                    SegmentFile(name=name, rows=count, size_bytes=size, sha256=digest)
+                    SegmentFile(
+                        name=file.name,
+                        rows=file.rows,
+                        size_bytes=size,
+                        sha256=digest,
+                        low=file.low,
+                        high=file.high,
+                    )
                 )
-            self._files.sync([self.temporary(name) for name in names])
-            for name in names:
-                path = f"{self._prefix}/{name}"
+            self._files.sync([self.temporary(file.name) for file in written])
+            for file in written:
+                path = f"{self._prefix}/{file.name}"
                 self._files.rename(path + TEMPORARY_SUFFIX, path)
-            self._files.sync([self.place(name) for name in names])
+            self._files.sync([self.place(file.name) for file in written])
         except OSError as error:
             raise OutcomeUnknownError(
                 f"cannot keep tables under {self.directory}: {error.strerror}; the next "
                 "start makes them again"
             ) from error
-        return kept
+        return tuple(kept)
 
     def remove_strays(self, manifest: Manifest) -> None:
         """Remove files that no manifest names; only the follower that holds the lock."""
@@ -233,6 +263,6 @@ def _check_order(manifest: Manifest) -> None:
     for segment in manifest.segments:
         if segment.first != at or segment.end <= at:
             raise IntegrityError("the segments of a manifest leave a gap or overlap")
-        if segment.events.rows != segment.end - segment.first:
+        if sum(file.rows for file in segment.events) != segment.end - segment.first:
             raise IntegrityError("a segment has not a row for each entry")
         at = segment.end

@@ -1,5 +1,8 @@
 """The tables: DuckDB over Parquet segments and the committed tail, for reading only.
 
+0. `ask` answers a SELECT over the views of whole logs; the views are made when they are
+   first asked for, since that reads the end of every file. `select` answers one over some
+   files, as `events` and `records` write them.
 1. A connection sees one state of each log: the segments of one manifest and the tail up to
    one tree size. `as_of` says those sizes; every answer carries them.
 2. Before anybody asks, the connection is locked: it may open the segments' files and
@@ -24,9 +27,9 @@ import pyarrow as pa
 
 from phitrail.errors import InputError, StorageError
 from phitrail.events.codes import Log
-from phitrail.projection.fold import connect
 from phitrail.projection.rows import INDEX, RECORD_COLUMNS, RECORDS, columns_of
 from phitrail.projection.segment_file import CLUSTER, has_records, quoted
+from phitrail.projection.segments import Segment, SegmentFile
 from phitrail.projection.views import VIEWS
 
 MEMORY_MB: Final = 512
@@ -36,12 +39,12 @@ TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """One state of one log's tables: segment files, and the tail's rows after them."""
+    """One state of one log's tables: segments in a directory, and the rows after them."""
 
     log: Log
-    events: tuple[Path, ...]
-    records: tuple[Path, ...]
-    tail: pa.Table
+    segments: tuple[Segment, ...]
+    directory: Path
+    tail: pa.Table | None
     size: int
 
 
@@ -49,40 +52,55 @@ class Tables:
     """One state of the tables, open for questions; used by one thread."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, as_of: Mapping[str, int]
+        self, connection: duckdb.DuckDBPyConnection, states: Sequence[LogState]
     ) -> None:
         self._connection = connection
-        self.as_of: Mapping[str, int] = as_of
+        self._states = {state.log: state for state in states}
+        self._has_views = False
+        self.as_of: Mapping[str, int] = {s.log.value: s.size for s in states}
 
     @classmethod
     def open(
-        cls,
-        states: Sequence[LogState],
-        spill: Path,
-        *,
-        memory_mb: int = MEMORY_MB,
-        threads: int = THREADS,
+        cls, states: Sequence[LogState], connection: duckdb.DuckDBPyConnection
     ) -> "Tables":
-        """Open a state of the tables and lock the connection.
+        """Open a state of the tables and lock the connection, which is theirs from here.
 
         Raises:
-            StorageError: a segment file cannot be read.
+            StorageError: a tail does not fit into memory.
         """
-        connection = connect(threads=threads, memory_mb=memory_mb, spill=spill)
         try:
             connection.execute("SET parquet_metadata_cache = true")
             for state in states:
-                _define(connection, state)
-            for view in VIEWS:
-                connection.execute(f"CREATE VIEW {view.name} AS {view.select}")
-            _lock(connection, [p for s in states for p in (*s.events, *s.records)])
+                _define_tail(connection, state)
+            _lock(connection, [place for state in states for place in _places(state)])
         except duckdb.Error as error:
             connection.close()
-            raise StorageError(
-                f"the tables cannot be opened ({type(error).__name__}); "
-                "run `phitrail log rebuild`"
-            ) from None
-        return cls(connection, {state.log.value: state.size for state in states})
+            raise _cannot_open(error) from None
+        return cls(connection, states)
+
+    def segments(self, log: Log) -> tuple[Segment, ...]:
+        """List the segments of a log."""
+        return self._states[log].segments
+
+    def events(self, log: Log, files: Sequence[SegmentFile], *, tail: bool) -> str:
+        """Write what stands in FROM for the events of some files, and of the tail."""
+        return self._source(log, f"{log}_tail", files, tail=tail)
+
+    def records(self, log: Log, files: Sequence[SegmentFile]) -> str:
+        """Write what stands in FROM for the records in some files, and in the tail."""
+        return self._source(log, f"{log}_records_tail", files, tail=True)
+
+    def _source(
+        self, log: Log, tail_table: str, files: Sequence[SegmentFile], *, tail: bool
+    ) -> str:
+        rest = f"SELECT * FROM {tail_table}" + ("" if tail else " WHERE false")
+        if not files:
+            return f"({rest})"
+        places = _list([self._states[log].directory / file.name for file in files])
+        return (
+            f"(SELECT * FROM read_parquet({places}, union_by_name = true) "
+            f"UNION ALL BY NAME {rest})"
+        )
 
     def ask(
         self,
@@ -91,13 +109,31 @@ class Tables:
         *,
         timeout_s: float = TIMEOUT_S,
     ) -> pa.Table:
-        """Answer one SELECT.
+        """Answer one SELECT over the views of whole logs.
 
         Raises:
             InputError: it is not exactly one SELECT, does not bind, or took too long.
             StorageError: a file cannot be read, or memory and spill space ran out.
         """
         check_is_select(self._connection, select)
+        if not self._has_views:
+            self._define_views()
+            self._has_views = True
+        return self.select(select, values, timeout_s=timeout_s)
+
+    def select(
+        self,
+        select: str,
+        values: Sequence[object] = (),
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> pa.Table:
+        """Answer one SELECT over what `events` and `records` wrote.
+
+        Raises:
+            InputError: it does not bind, or took too long.
+            StorageError: a file cannot be read, or memory and spill space ran out.
+        """
         timer = threading.Timer(timeout_s, self._connection.interrupt)
         timer.start()
         try:
@@ -127,6 +163,28 @@ class Tables:
             with suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
 
+    def _define_views(self) -> None:
+        """Define the views over whole logs, and those that an analyst guesses."""
+        try:
+            for log, state in self._states.items():
+                columns = [c.name for c in columns_of(log) if c.name != RECORDS]
+                order = ([CLUSTER] if has_records(log) else []) + columns
+                files = [file for s in state.segments for file in s.events]
+                self._define(log.value, order, self.events(log, files, tail=True))
+                if has_records(log):
+                    order = [*(c.name for c in RECORD_COLUMNS), CLUSTER]
+                    files = [file for s in state.segments for file in s.records]
+                    self._define(f"{log}_records", order, self.records(log, files))
+            for view in VIEWS:
+                self._connection.execute(f"CREATE VIEW {view.name} AS {view.select}")
+        except duckdb.Error as error:
+            raise _cannot_open(error) from None
+
+    def _define(self, name: str, columns: Sequence[str], source: str) -> None:
+        self._connection.execute(
+            f"CREATE VIEW {name} AS SELECT {', '.join(columns)} FROM {source}"
+        )
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -150,48 +208,43 @@ def _first_line(error: duckdb.Error) -> str:
     return str(error).partition("\n")[0]
 
 
-def _define(connection: duckdb.DuckDBPyConnection, state: LogState) -> None:
-    """Define the view of a log, and of its records: segments and tail as one."""
-    log = state.log.value
-    with_records = has_records(state.log)
-    cluster = f"'' AS {CLUSTER}, " if with_records else ""
+def _cannot_open(error: duckdb.Error) -> StorageError:
+    return StorageError(
+        f"the tables cannot be opened ({type(error).__name__}); run `phitrail log rebuild`"
+    )
+
+
+def _places(state: LogState) -> list[Path]:
+    return [state.directory / file.name for s in state.segments for file in s.files]
+
+
+def _define_tail(connection: duckdb.DuckDBPyConnection, state: LogState) -> None:
+    """Define the tables of a log's tail: its events, and the records that they name."""
     columns = [c for c in columns_of(state.log) if c.name != RECORDS]
+    if state.tail is None:
+        rest = ", ".join(f"{c.name} {c.sql_type}" for c in columns)
+        _create(connection, f"{state.log}_tail", f"({CLUSTER} VARCHAR, {rest})")
+        rest = ", ".join(f"{c.name} {c.sql_type}" for c in RECORD_COLUMNS)
+        _create(connection, f"{state.log}_records_tail", f"({rest}, {CLUSTER} VARCHAR)")
+        return
     connection.register("tail", state.tail)
-    connection.execute(
-        f"CREATE TABLE {log}_tail AS SELECT {cluster}"
-        + ", ".join(f"{c.name}::{c.sql_type} AS {c.name}" for c in columns)
-        + " FROM tail"
+    rest = ", ".join(f"{c.name}::{c.sql_type} AS {c.name}" for c in columns)
+    _create(
+        connection, f"{state.log}_tail", f"AS SELECT '' AS {CLUSTER}, {rest} FROM tail"
     )
-    select = f"SELECT * FROM {log}_tail"
-    if state.events:
-        files = _list(state.events)
-        select = (
-            f"SELECT * EXCLUDE ({'' if with_records else CLUSTER}) FROM "
-            f"read_parquet({files}, union_by_name = true) UNION ALL BY NAME {select}"
-        ).replace(" EXCLUDE ()", "")
-    order = ([CLUSTER] if with_records else []) + [c.name for c in columns]
-    connection.execute(
-        f"CREATE VIEW {log} AS SELECT {', '.join(order)} FROM ({select})"
-    )
-    if with_records:
-        _define_records(connection, state)
+    if has_records(state.log):
+        _create(
+            connection,
+            f"{state.log}_records_tail",
+            f"AS SELECT triple[1] AS patient, {INDEX}, access_id::UUID AS access_id, "
+            f"triple[2] AS record, triple[3] AS resource_type, '' AS {CLUSTER} FROM "
+            f"(SELECT {INDEX}, access_id, unnest({RECORDS}) AS triple FROM tail)",
+        )
     connection.unregister("tail")
 
 
-def _define_records(connection: duckdb.DuckDBPyConnection, state: LogState) -> None:
-    log = state.log.value
-    connection.execute(
-        f"CREATE TABLE {log}_records_tail AS SELECT triple[1] AS patient, {INDEX}, "
-        f"access_id::UUID AS access_id, triple[2] AS record, triple[3] AS resource_type, "
-        f"'' AS {CLUSTER} FROM "
-        f"(SELECT {INDEX}, access_id, unnest({RECORDS}) AS triple FROM tail)"
-    )
-    select = f"SELECT * FROM {log}_records_tail"
-    if state.records:
-        files = _list(state.records)
-        select = f"SELECT * FROM read_parquet({files}) UNION ALL BY NAME {select}"
-    order = ", ".join([*(c.name for c in RECORD_COLUMNS), CLUSTER])
-    connection.execute(f"CREATE VIEW {log}_records AS SELECT {order} FROM ({select})")
+def _create(connection: duckdb.DuckDBPyConnection, name: str, what: str) -> None:
+    connection.execute(f"CREATE TABLE {name} {what}")
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
