@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -33,7 +34,7 @@ from phitrail.events.protected import Protected
 from phitrail.keys.fingerprints import print_fingerprints
 from phitrail.keys.local import KeyFile, LocalKeys
 from phitrail.keys.names import TEXT_HASH, KeyKind
-from phitrail.projection.segments import hash_file
+from phitrail.projection.segments import Manifest, hash_file
 from phitrail.sdk.connect import connect
 from phitrail.tlog.checkpoint import open_checkpoint
 from phitrail.tlog.hashing import hash_leaf
@@ -319,21 +320,32 @@ def forge_table(directory: Path, hash_of: str, to: int, *, is_sealed: bool) -> N
     with opened(directory) as trail:
         advance_tables(trail, NOW, close_rows=1)
         store = open_store(trail.directory, Log.AUDIT, trail.log_keys["audit"])
-    manifest = store.load()
-    (segment,) = manifest.segments
-    place = store.place(segment.events.name)
-    table = pq.read_table(place)
-    rows = table.to_pylist()
-    for row in rows:
-        if row["idx"] == to:
-            row["response_hash"] = hash_of
-    place.chmod(0o600)
-    pq.write_table(pa.Table.from_pylist(rows, table.schema), place)
+    for place in store.directory.glob("*.parquet"):
+        table = pq.read_table(place)
+        if "response_hash" not in table.column_names:
+            continue
+        rows = table.to_pylist()
+        for row in rows:
+            if row["idx"] == to:
+                row["response_hash"] = hash_of
+        place.chmod(0o600)
+        pq.write_table(pa.Table.from_pylist(rows, table.schema), place)
     if is_sealed:
-        size, digest = hash_file(place)
-        events = msgspec.structs.replace(segment.events, size_bytes=size, sha256=digest)
-        forged = msgspec.structs.replace(segment, events=events)
-        store.commit(msgspec.structs.replace(manifest, segments=(forged,)))
+        manifest = msgspec.to_builtins(store.load())
+        seal_files(manifest, store.directory)
+        store.commit(msgspec.convert(manifest, Manifest))
+
+
+def seal_files(written: Any, directory: Path) -> None:
+    """Put the size and SHA-256 that each file has now into a manifest."""
+    if isinstance(written, list):
+        for item in written:
+            seal_files(item, directory)
+    elif isinstance(written, dict) and "sha256" in written:
+        size, digest = hash_file(directory / written["name"])
+        written.update(size_bytes=size, sha256=digest)
+    elif isinstance(written, dict):
+        seal_files(list(written.values()), directory)
 
 
 def hash_of_answer(directory: Path) -> str:
