@@ -17,6 +17,7 @@ from phitrail.app.config import (
 )
 from phitrail.events.vocabulary import FIELDS_OF_LIST
 from phitrail.sdk.connect import TRAIL_VARIABLE
+from phitrail.sdk.promise_store import RECEIPTS_VARIABLE
 
 PAGE = DOCS / "configuration.md"
 
@@ -73,6 +74,9 @@ def test_the_example_is_one_that_is_read(tmp_path: Path) -> None:
     assert read_policy(tmp_path) == Policy()
 
 
-def test_the_variable_is_on_the_page() -> None:
+def test_the_variables_are_on_the_page() -> None:
     """An unknown variable that changes where records go would be a trap."""
-    assert first_cells(PAGE, "## Environment")[1:] == [TRAIL_VARIABLE]
+    assert first_cells(PAGE, "## Environment")[1:] == [
+        TRAIL_VARIABLE,
+        RECEIPTS_VARIABLE,
+    ]

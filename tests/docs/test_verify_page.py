@@ -2,10 +2,13 @@
 
 from tests.docs.pages import DOCS, first_cells
 
+from phitrail.app.receipt_checks import ReceiptVerdict
 from phitrail.app.verification import Verdict
+from phitrail.cli.receipts import CODE_OF_RECEIPT
 from phitrail.cli.verify import _CODE_OF_VERDICT
 from phitrail.demo.drill import ATTACKS
 from phitrail.evidence.findings import KEPT_OF_A_CHECK, Check
+from phitrail.sdk.promise_review import KEPT_ENTRIES
 
 PAGE = DOCS / "verify.md"
 
@@ -19,6 +22,18 @@ def test_every_verdict_is_on_the_page_with_its_exit_code() -> None:
     )
     for verdict, code in _CODE_OF_VERDICT.items():
         assert f"| `{verdict}` | {code.value} |" in page
+
+
+def test_every_verdict_of_a_receipt_is_on_the_page_with_its_exit_code() -> None:
+    """Whoever holds a receipt must learn what its verdict does not say."""
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert [one.value for one in ReceiptVerdict] == first_cells(
+        PAGE, "## What a program was promised"
+    )[1:]
+    for verdict, code in CODE_OF_RECEIPT.items():
+        assert f"| `{verdict}` | {code.value} |" in page
+    assert f"newest {KEPT_ENTRIES:,} of each log" in page
 
 
 def test_every_check_is_on_the_page() -> None:

@@ -49,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
             "ssh witness cat audit.checkpoint | phitrail verify --log audit "
             "--checkpoint -",
             "phitrail verify --witness county.example/witness+1d2c3b4a+BAbc...",
+            "phitrail verify --receipt receipt.json",
         )
     )(verify)
     app.command(

@@ -8,11 +8,18 @@ from typing import Annotated
 import typer
 
 from phitrail.app.brought import Named, notes_in_directory, notes_in_text
+from phitrail.app.receipt_checks import (
+    check_receipts,
+    kept_promises,
+    named_logs,
+    read_receipt_files,
+)
 from phitrail.app.table_checks import TableCheck, verify_tables
 from phitrail.app.verification import Verdict, Verification, verify_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory
 from phitrail.cli.output import Output
+from phitrail.cli.receipts import code_with_receipts, print_receipt_checks
 from phitrail.errors import InputError
 from phitrail.events.codes import Log
 from phitrail.evidence.findings import Finding
@@ -62,6 +69,14 @@ def verify(
             help="Whom time stamps are believed; not from this host.",
         ),
     ] = None,
+    receipt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--receipt",
+            metavar="FILE",
+            help="A receipt, or the evidence of a broken promise; may be repeated.",
+        ),
+    ] = None,
     log: Annotated[
         list[Log] | None,
         typer.Option(
@@ -89,12 +104,21 @@ def verify(
 
     A log without a checkpoint from outside can only be consistent with itself: exit code
     3, unless --log names logs that have one. A copy without keys can be verified too.
+
+    With --receipt alone, only the logs that receipts name are verified.
     """
     output = Output(as_json)
     outside = [note for source in checkpoint or () for note in read_brought(source)]
     stamped, amiss = read_stamped(
         trail, timestamp or (), tsa_certificate or (), outside
     )
+    promises = read_receipt_files(
+        (one, read_checkpoint(one, "--receipt")) for one in receipt or ()
+    )
+    receipts = check_receipts(trail, promises)
+    outside += kept_promises(receipts)
+    if not (log or checkpoint or witness or timestamp):
+        log = named_logs(receipts)
     with output.progress("entries") as progress:
         found = verify_trail(
             trail,
@@ -108,14 +132,16 @@ def verify(
         )
     checks = verify_tables(trail) if tables else ()
     if as_json:
-        more = {"tables": checks} if tables else {}
+        more: dict[str, object] = {"tables": checks} if tables else {}
+        more |= {"receipts": receipts} if receipt else {}
         output.data(verification_object(found) | more)
     else:
         print_verification(output, found)
         print_table_checks(output, checks)
+        print_receipt_checks(output, receipts)
     if any(check.findings for check in checks):
         return ExitCode.CHECK_FAILED
-    return _CODE_OF_VERDICT[found.verdict]
+    return code_with_receipts(_CODE_OF_VERDICT[found.verdict], receipts)
 
 
 def read_brought(source: str) -> list[Named]:
@@ -153,8 +179,8 @@ def read_stamped(
     return [stamped.named for stamped in found], wrong
 
 
-def read_checkpoint(source: str) -> bytes:
-    """Read a checkpoint from a file, or from standard input.
+def read_checkpoint(source: str, option: str = "--checkpoint") -> bytes:
+    """Read what an option names: a file, or standard input.
 
     Raises:
         InputError: it cannot be read.
@@ -165,7 +191,7 @@ def read_checkpoint(source: str) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise InputError.for_field(
-            "--checkpoint", f"{source} cannot be read ({error.strerror})"
+            option, f"{source} cannot be read ({error.strerror})"
         ) from None
 
 
