@@ -3,8 +3,8 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from tests.tlog.trees import make_signer
 
+from phitrail.anchor.witness_store import WitnessStore
+from phitrail.app import clock
 from phitrail.app.witnessing import make_witness, read_signer, watch_log
-from phitrail.tlog.note import VerifierKey
+from phitrail.tlog.note import Signer, VerifierKey
 from phitrail.tlog.spelling import print_base64
 
 NAME = "county.example/witness"
@@ -109,6 +111,34 @@ def _running(directory: Path, *module: str) -> Iterator[AtWork]:
         process.communicate(timeout=20)
 
 
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """A witness that answers at `url`, on threads of this process."""
+
+    vkey: VerifierKey
+    url: str
+
+
+@contextmanager
+def witness_nearby(
+    place: Path, logs: Sequence[VerifierKey], *, signer: Signer = SIGNER
+) -> Iterator[Nearby]:
+    """Serve the real state of a witness, its own HTTP server left out."""
+    with closing(WitnessStore(place, signer)) as store:
+        for key in logs:
+            store.add_log(key.name, key)
+
+        def answer(path: str, body: bytes) -> tuple[int, bytes]:
+            if path == "/add-checkpoint":
+                said = store.answer(body, time_s=int(clock.now().timestamp()))
+            else:
+                said = store.newest(path.split("/")[1])
+            return int(said.status), said.body
+
+        with _listening(answer) as url:
+            yield Nearby(signer.cosigner_vkey, url)
+
+
 @contextmanager
 def answering(
     *answers: tuple[int, bytes], until: threading.Event | None = None
@@ -121,13 +151,28 @@ def answering(
     """
     asked: list[tuple[str, bytes]] = []
 
+    def answer(path: str, body: bytes) -> tuple[int, bytes]:
+        asked.append((path, body))
+        if until is not None:
+            until.wait(30)
+        return answers[min(len(asked), len(answers)) - 1]
+
+    with _listening(answer) as url:
+        try:
+            yield url, asked
+        finally:
+            if until is not None:
+                until.set()
+
+
+@contextmanager
+def _listening(answer: Callable[[str, bytes], tuple[int, bytes]]) -> Iterator[str]:
+    """Answer on loopback, each request on a thread."""
+
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            asked.append((self.path, self.rfile.read(length)))
-            if until is not None:
-                until.wait(30)
-            status, body = answers[min(len(asked), len(answers)) - 1]
+            status, body = answer(self.path, self.rfile.read(length))
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -148,10 +193,8 @@ def answering(
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
-        if until is not None:
-            until.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -78,7 +78,7 @@ class AnchorDesk:
 
     def __init__(self, trail: Trail, settings: AnchorSettings) -> None:
         self._trail = trail
-        self._anchor: Anchor = open_anchor(settings, trail.directory)
+        self._anchor: Anchor | None = None
         self._lock = FileLock(lock_path(trail.directory, settings.name))
         self._within = time_within(settings, trail.policy)
         self._try_after: dict[Log, datetime] = {}
@@ -157,6 +157,8 @@ class AnchorDesk:
                     f"it holds {standing.held_size} entries of a log that has "
                     f"{submission.size} here: this log was cut or restored"
                 )
+            if self._anchor is None:  # what it needs may be missing only today
+                self._anchor = open_anchor(self.settings, self._trail.directory)
             held = self._anchor.hold(submission, now)
         except PhitrailError as error:
             return self._failed(shelf, behind, error, now)

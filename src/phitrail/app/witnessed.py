@@ -148,8 +148,11 @@ def show_cosigned(files: DurableFiles, log: Log, held: Held) -> None:
         except (FileNotFoundError, IntegrityError):
             shown = note
         if shown.text == note.text:
-            signatures = dict.fromkeys((*shown.signatures, *note.signatures))
-            note = SignedNote(note.text, tuple(signatures))
+            by_key = {
+                (one.name, one.key_id): one
+                for one in (*shown.signatures, *note.signatures)
+            }
+            note = SignedNote(note.text, tuple(by_key.values()))
         elif _size_of(shown) > held.size:
             return
         files.replace(path, print_note(note))
