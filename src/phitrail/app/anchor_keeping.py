@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from phitrail.anchor.settings import WitnessSettings
+from phitrail.anchor.settings import AnchorSettings, WitnessSettings
 from phitrail.app import clock
 from phitrail.app.anchoring import AnchorDesk, Attempt
 from phitrail.app.config import read_anchors
@@ -27,15 +27,14 @@ class AnchorKeeper:
     def __init__(
         self,
         trail: Trail,
+        anchors: Sequence[AnchorSettings],
         *,
         is_publishing: Callable[[], bool],
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._is_publishing = is_publishing
         self._stop = threading.Event()
-        self._desks = [
-            AnchorDesk(trail, settings) for settings in read_anchors(trail.directory)
-        ]
+        self._desks = [AnchorDesk(trail, settings) for settings in anchors]
         self._wakes = [threading.Event() for _ in self._desks]
         self._threads = [
             threading.Thread(

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from phitrail.app.anchor_keeping import AnchorKeeper
+from phitrail.app.config import read_anchors
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.wiring import Trail, open_trail, read_pins
@@ -30,6 +31,7 @@ class Directory:
     """One open directory; safe to share among threads, not across a fork."""
 
     def __init__(self, path: Path) -> None:
+        anchors = read_anchors(path)
         self.parts: Trail = open_trail(path)
         self.hasher = self.parts.hasher
         self.place = str(path.resolve())
@@ -40,7 +42,7 @@ class Directory:
         self._rater = Mac(self.parts.keys, names.RATER)
         self._pipeline = Pipeline(self.parts)
         self._anchors = AnchorKeeper(
-            self.parts, is_publishing=lambda: self._pipeline.is_publishing
+            self.parts, anchors, is_publishing=lambda: self._pipeline.is_publishing
         )
         self._pipeline.start()
         self._anchors.start()
