@@ -21,7 +21,6 @@ from phitrail.events.codes import Log
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
 from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
-from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.note import parse_note
 from phitrail.tlog.promised import Shown
 from phitrail.tlog.receipt import Receipt
@@ -107,8 +106,7 @@ class Directory:
         Raises:
             IntegrityError: it does not verify under the key that was in force.
         """
-        keys = self.parts.log_keys[log]
-        line = KeyLine.begin(keys.origin, keys.checkpoint.vkey, keys.promise.vkey)
+        line = self.parts.log_keys[log].line
         if line.is_disowned(parse_checkpoint(parse_note(note).text).size):
             return None
         return line.open_note(note)
