@@ -30,17 +30,23 @@ class Sent:
     received: datetime
 
 
-def make_history(draw: random.Random) -> list[Sent]:
-    """Make what stands in the logs of a few sources over some hours."""
+def make_history(draw: random.Random, prefix: str, first: int) -> list[Sent]:
+    """Make what stands in the logs of a few sources over some hours.
+
+    Args:
+        draw: where chance comes from.
+        prefix: begins the names of its sources.
+        first: the first index in each log.
+    """
     events: list[Sent] = []
     for number in range(draw.randint(1, 3)):
         at = START + timedelta(seconds=draw.randrange(3600))
         for epoch in range(1, draw.randint(2, 4)):
-            sent, at = _run(draw, f"source-{number}", epoch, at)
+            sent, at = _run(draw, f"{prefix}source-{number}", epoch, at)
             events += _faulty(draw, sent)
             at += timedelta(seconds=draw.choice([1, 30, 4000]))
     events.sort(key=lambda event: event.received)
-    places: Counter[str] = Counter()
+    places = Counter(dict.fromkeys(LOGS, first))
     placed = []
     for event in events:
         placed.append(replace(event, idx=places[event.log]))

@@ -1,6 +1,5 @@
 """What is missing is found, to the number and to the second; what is not is not."""
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -99,36 +98,35 @@ def read(asking: Asking, events: Sequence[Sent]) -> Completeness:
 
 
 def check_histories(asking: Asking, count: int, seed: int) -> None:
-    """Compare with the plain recount, history by history."""
+    """Compare with the plain recount, history by history, asked of all at once."""
+    events: list[Sent] = []
+    missing: dict[tuple[str, int], set[int]] = {}
+    crashed: set[tuple[str, int]] = set()
+    hours: dict[tuple[str, datetime], tuple[int, ...]] = {}
     for number in range(count):
-        events = make_history(random.Random(seed * 100_000 + number))
-        found = read(asking, events)
-        plain = recount(list(events), UNTIL, LATE, SILENT)
-        epochs = {(e.source_id, e.epoch): e for e in found.epochs}
+        draw = random.Random(seed * 100_000 + number)
+        history = make_history(draw, f"h{number}-", len(events))
+        plain = recount(history, UNTIL, LATE, SILENT)
+        missing |= plain.missing
+        crashed |= plain.crashed
+        hours |= plain.hours
+        events += history
+    found = read(asking, events)
+    epochs = {(e.source_id, e.epoch): e for e in found.epochs}
 
-        assert {
-            place: {n for gap in e.gaps for n in range(gap.first, gap.last + 1)}
-            for place, e in epochs.items()
-        } == plain.missing, number
-        assert {p for p, e in epochs.items() if e.is_crashed} == plain.crashed, number
-        assert {
-            place: (c.received, c.missing, c.late, c.duplicate, c.silent_s)
-            for place, c in found.hours.items()
-        } == plain.hours, number
+    assert {
+        place: {n for gap in e.gaps for n in range(gap.first, gap.last + 1)}
+        for place, e in epochs.items()
+    } == missing
+    assert {p for p, e in epochs.items() if e.is_crashed} == crashed
+    assert {
+        place: (c.received, c.missing, c.late, c.duplicate, c.silent_s)
+        for place, c in found.hours.items()
+    } == hours
 
 
-def test_a_hundred_random_histories_agree_with_a_plain_recount(asking: Asking) -> None:
-    """Two ways to count that share no code must come to the same numbers."""
-    check_histories(asking, 100, seed=1)
-
-
-@pytest.mark.long
-@pytest.mark.skipif(
-    not os.environ.get("PHITRAIL_LONG"),
-    reason="set PHITRAIL_LONG=1 for 1,000 histories",
-)
 def test_a_thousand_random_histories_agree_with_a_plain_recount(asking: Asking) -> None:
-    """The same, often enough to meet rare mixtures of faults."""
+    """Two ways to count that share no code must come to the same numbers."""
     check_histories(asking, 1000, seed=2)
 
 
