@@ -338,7 +338,7 @@ def forge_table(directory: Path, hash_of: str, to: int, *, is_sealed: bool) -> N
 
 def seal_files(written: Any, directory: Path) -> None:
     """Put the size and SHA-256 that each file has now into a manifest."""
-    if isinstance(written, list):
+    if isinstance(written, list | tuple):
         for item in written:
             seal_files(item, directory)
     elif isinstance(written, dict) and "sha256" in written:

@@ -227,6 +227,28 @@ def test_a_journal_that_is_cut_by_hand_lacks_a_signature(trail_dir: Path) -> Non
     assert [str(one.check) for one in findings] == ["promise"]
 
 
+def test_a_journal_that_is_cut_by_hand_is_not_gone_on_with(trail_dir: Path) -> None:
+    """The next commit would sign the cut history and heal what convicts it."""
+    record_events(trail_dir, range(3))
+    record_unpublished(trail_dir, [3, 4])
+    cut_journal(trail_dir, 5)
+
+    with pytest.raises(IntegrityError, match="head of audit"):
+        open_trail(trail_dir)
+
+
+def test_a_journal_that_is_cut_under_a_writer_is_not_gone_on_with(
+    trail_dir: Path,
+) -> None:
+    """The same, while the application runs."""
+    with closing(open_trail(trail_dir)) as trail:
+        for number in range(3):
+            trail.recorder.record(phi_read(number), NOW)
+        cut_journal(trail_dir, 3)
+        with pytest.raises(IntegrityError, match="head of audit"):
+            trail.recorder.record(phi_read(4), NOW)
+
+
 def test_a_journal_put_back_to_what_was_published_breaks_a_kept_promise(
     trail_dir: Path, tmp_path: Path
 ) -> None:

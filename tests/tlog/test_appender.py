@@ -8,11 +8,10 @@ import pytest
 from tests.tlog.small_log import KEYS, entries, entry, open_appender
 
 from phitrail.errors import ConflictError, IntegrityError, StorageError
-from phitrail.tlog.appender import Appender, check_head
+from phitrail.tlog.appender import Appender
 from phitrail.tlog.checkpoint import open_checkpoint
-from phitrail.tlog.hashing import Hash
 from phitrail.tlog.journal import Head, Journal
-from phitrail.tlog.merkle import RightEdge, tree_root
+from phitrail.tlog.merkle import tree_root
 
 
 @pytest.fixture
@@ -143,18 +142,3 @@ def test_a_damaged_head_stops_the_appender(appender: Appender, tmp_path: Path) -
         appender.append((entry(3),))
     with pytest.raises(StorageError, match="open the trail again"):
         appender.append((entry(4),))
-
-
-def test_a_head_is_checked_against_its_promise(
-    appender: Appender, tmp_path: Path
-) -> None:
-    """A journal of another log, or an altered one, must not be gone on with."""
-    appender.append((entry(0), entry(1, log="quality")))
-    stored = head(tmp_path)
-    other = Head("audit", stored.edge, Hash(bytes(32)), stored.promise)
-
-    check_head(stored, KEYS["audit"])
-    check_head(Head("audit", RightEdge(), RightEdge().root(), b""), KEYS["audit"])
-    for wrong, keys in ((stored, KEYS["quality"]), (other, KEYS["audit"])):
-        with pytest.raises(IntegrityError, match="not what its promise says"):
-            check_head(wrong, keys)

@@ -26,8 +26,9 @@ from phitrail.keys.fingerprints import check_fingerprints
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
 from phitrail.keys.sealing import Sealer
-from phitrail.tlog.appender import Appender, check_head
+from phitrail.tlog.appender import Appender
 from phitrail.tlog.genesis import Pinned, origin_of, read_genesis
+from phitrail.tlog.head import check_head
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.keyring import read_line

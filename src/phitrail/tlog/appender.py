@@ -4,8 +4,8 @@ One commit, in this order:
 1. Hold the lock between processes and begin the transaction: one history, however many
    processes append.
 2. Read the heads of the logs touched. A head that another process moved is read anew and
-   checked against its root; where it was signed by newer keys than ours, nothing is
-   appended (ADR 0007).
+   checked against its root and promise (`tlog.head`); where it was signed by newer keys
+   than ours, nothing is appended (ADR 0007).
 3. Look up all keys. The same key with the same keyed hash is a retry and gets its first
    place; with another hash it is a conflict, and nothing of that item is appended.
 4. Give indexes in the order of arrival, extend the edges, seal the entries.
@@ -22,9 +22,10 @@ from pathlib import Path
 from phitrail.durable.database import transaction
 from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
-from phitrail.errors import ConflictError, IntegrityError
+from phitrail.errors import ConflictError
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.entry import Entry, Item, Sequenced
+from phitrail.tlog.head import check_moved
 from phitrail.tlog.journal import Head, Journal, StoredEvent
 from phitrail.tlog.layout import segment_context
 from phitrail.tlog.log_keys import LogKeys
@@ -107,11 +108,13 @@ class Appender:
         ]
 
     def _head(self, log: str) -> Head:
-        """Read a head; refuse to go on from one that newer keys than ours have signed."""
-        known = self._heads.get(log)
+        """Read a head; wiring checked the first one, others may have moved it since."""
+        known, keys = self._heads.get(log), self._keys[log]
         head = self._journal.head(log, known)
-        if head is not known:
-            self._keys[log].check_in_force(head.size, head.promise)
+        if known is None:
+            keys.check_in_force(head.size, head.promise)
+        elif head is not known:
+            check_moved(head, known, keys)
         return head
 
     def _place(
@@ -190,16 +193,3 @@ def _event_id(key: bytes) -> str:
     return "-".join(
         (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
     )
-
-
-def check_head(head: Head, keys: LogKeys) -> None:
-    """Check that a stored head's promise is this log's own and says the same.
-
-    Raises:
-        IntegrityError: another log's journal, or an altered head.
-    """
-    expected = Checkpoint(keys.origin, head.size, head.root).body()
-    if head.size and not head.promise.startswith(expected.encode() + b"\n"):
-        raise IntegrityError(
-            f"the journal's head of {head.log} is not what its promise says"
-        )

@@ -120,6 +120,14 @@ class KeyLine:
         """
         return self._open(note, _log_key, may_be_disowned=True)
 
+    def open_head(self, promise: bytes) -> Checkpoint:
+        """Verify the promise of the head that the log itself stores, disowned or not.
+
+        Raises:
+            IntegrityError: it does not verify, or not under the key of its size.
+        """
+        return self._open(promise, _promise_key, may_be_disowned=True)
+
     def check_in_force(self, size: int, promise: bytes) -> None:
         """Check that a head's promise names the key of its size; verifies nothing.
 

@@ -28,6 +28,7 @@ from phitrail.errors import IntegrityError
 from phitrail.tlog import layout
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.hashing import hash_leaf
+from phitrail.tlog.head import check_head
 from phitrail.tlog.journal import Head, Journal
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.note import sign_note
@@ -103,10 +104,10 @@ class Publisher:
         rounds: dict[str, _Round] = {}
         heads: dict[str, Head] = {}
         for log in self._keys:
-            published = self._published.get(log) or self._load(log)
-            self._published[log] = published
             heads[log] = head = self._journal.head(log)
             self._keys[log].check_in_force(head.size, head.promise)
+            published = self._published.get(log) or self._load(log)
+            self._published[log] = published
             if head.size < published.edge.size:
                 raise IntegrityError(
                     f"the journal of {log} has {head.size} entries, "
@@ -114,6 +115,7 @@ class Publisher:
                     "nothing is signed"
                 )
             if head.size > published.edge.size:
+                check_head(head, self._keys[log])
                 rounds[log] = self._write(log, published, head)
         if rounds:
             self._sign(rounds, heads)
