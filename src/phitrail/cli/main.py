@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 import phitrail
-from phitrail.cli import anchor, log, top, witness
+from phitrail.cli import anchor, key, log, top, witness
 from phitrail.cli.exit_codes import ExitCode, code_of
 from phitrail.cli.options import examples
 from phitrail.errors import InputError, PhitrailError
@@ -38,6 +38,7 @@ app = typer.Typer(
 top.add_to(app)
 app.add_typer(log.app, name="log")
 app.add_typer(anchor.app, name="anchor")
+app.add_typer(key.app, name="key")
 app.add_typer(witness.app, name="witness")
 
 
