@@ -18,10 +18,16 @@ import pytest
 from tests.trails import NOW, check_whole, copy_trail, found, phi_read, read_leaves
 
 from phitrail.app.founding import found_trail
+from phitrail.app.receipt_checks import (
+    ReceiptVerdict,
+    check_receipts,
+    read_receipt_files,
+)
+from phitrail.app.succession import Asked, succeed
 from phitrail.app.wiring import open_trail, read_pins
 from phitrail.demo.forger import Forger
 from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
-from phitrail.events.codes import EventType, Log
+from phitrail.events.codes import EventType, Log, SuccessionReason
 from phitrail.events.security import SecurityEvent
 from phitrail.sdk import aconnect, connect
 from phitrail.sdk.promise_store import (
@@ -331,6 +337,35 @@ def test_a_log_that_is_changed_under_a_running_program_is_found(
         trail.close()
 
     assert evidence(receipts_dir)
+
+
+@pytest.mark.parametrize(
+    "reason", [SuccessionReason.ROTATION, SuccessionReason.COMPROMISE]
+)
+def test_promises_outlive_the_keys_that_signed_them(
+    tmp_path: Path, receipts_dir: Path, reason: SuccessionReason
+) -> None:
+    """Keys give way every year; what a stolen key may have signed convicts nobody."""
+    directory = tmp_path / "trail"
+    recovery = found_trail(directory, "clinic.example", NOW).recovery[0]
+    receipt = record(directory, range(2))[1]
+    is_stolen = reason is SuccessionReason.COMPROMISE
+    good = (directory / "public/audit/checkpoint").read_bytes() if is_stolen else None
+    record(directory, range(2, 5))
+    succeed(directory, Asked(Log.AUDIT, reason, "officer-1", good), recovery, NOW)
+    record(directory, range(5, 7))
+    brought = read_receipt_files([("r", receipt.to_json())])
+
+    assert {one.verdict for one in check_receipts(directory, brought)} == {
+        ReceiptVerdict.KEPT
+    }
+    assert evidence(receipts_dir) == []
+    backup = copy_trail(directory, tmp_path / "backup")
+    record(directory, range(7, 9))
+    shutil.rmtree(directory)
+    backup.rename(directory)
+    with pytest.raises(IntegrityError, match="backup was restored"):
+        connect(directory)
 
 
 def test_waiting_demands_the_proof(trail_dir: Path, receipts_dir: Path) -> None:

@@ -25,6 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from phitrail.app import wiring
+from phitrail.app.handover import read_keyring
 from phitrail.app.verification_source import OpenPlace, Place, open_place
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, StorageError
@@ -44,8 +45,6 @@ from phitrail.tlog.promised import (
 from phitrail.tlog.reader import LogReader
 from phitrail.tlog.receipt import Position
 from phitrail.tlog.tile import node_reader
-
-KEYRING = "public/keyring.json"
 
 
 class ReceiptVerdict(StrEnum):
@@ -293,7 +292,7 @@ def _open(stack: ExitStack, directory: Path, name: str) -> "_Log | str":
         return "there is no genesis of this log here"
     try:
         pinned = read_genesis(genesis, log)
-        line = read_line(_read(directory / KEYRING), pinned)
+        line = read_line(read_keyring(directory, directory / wiring.JOURNAL), pinned)
         place = Place(
             directory,
             name,
@@ -301,6 +300,7 @@ def _open(stack: ExitStack, directory: Path, name: str) -> "_Log | str":
             has_keys=(directory / wiring.KEYS).is_dir(),
             has_journal=(directory / wiring.JOURNAL).exists(),
             is_deep=False,
+            line=line,
         )
         return _Log(directory, log, line, stack.enter_context(open_place(place)))
     except IntegrityError as error:
