@@ -98,3 +98,17 @@ def test_a_forked_worker_does_not_keep_the_lock(tmp_path: Path) -> None:
     other.close()
 
     assert is_free
+
+
+def test_who_shares_keeps_out_only_who_wants_it_alone(tmp_path: Path) -> None:
+    """Readers must not wait for each other, nor lose what they share to a cleaner."""
+    one, other, third = (FileLock(tmp_path / "lock") for _ in range(3))
+
+    one.share()
+    other.share()
+    assert not third.try_acquire()
+    one.close()
+    assert not third.try_acquire()
+    other.close()
+    assert third.try_acquire()
+    third.close()

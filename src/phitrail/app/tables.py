@@ -21,6 +21,7 @@ import msgspec
 from duckdb import DuckDBPyConnection
 
 from phitrail.app.config import read_policy, read_tenant
+from phitrail.app.spill import spilling
 from phitrail.app.table_store import open_store
 from phitrail.app.wiring import JOURNAL, KEYS, Trail, wire_log_keys
 from phitrail.durable.files import DurableFiles
@@ -28,7 +29,7 @@ from phitrail.durable.lock import FileLock
 from phitrail.errors import ConfigError, IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.keys.local import LocalKeys
-from phitrail.projection.fold import Folder, connect
+from phitrail.projection.fold import Folder
 from phitrail.projection.follower import (
     JOINED_ROWS,
     REBUILT_ROWS,
@@ -39,7 +40,7 @@ from phitrail.projection.follower import (
     ranges,
     replace_all,
 )
-from phitrail.projection.segments import TABLES, Manifest, Segment, SegmentStore
+from phitrail.projection.segments import Manifest, Segment, SegmentStore
 from phitrail.projection.tables import MEMORY_MB, THREADS, LogState, Tables
 from phitrail.projection.volume import VolumeState, volume_state
 from phitrail.tlog.journal import Journal
@@ -47,7 +48,6 @@ from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.reader import LogReader
 
 TABLES_LOCK = "state/tables.lock"
-SPILL = f"{TABLES}/spill"
 CLOSE_BEFORE_QUERY_ROWS = 8_192
 JOIN_BEFORE_QUERY_ROWS = 131_072
 FOLD_MEMORY_MB = 400
@@ -105,7 +105,9 @@ def advance_tables(
     with writing_lock(trail.directory) as lock:
         if not lock.try_acquire():
             return False
-        with folding(trail.directory) as connection:
+        with spilling(
+            trail.directory, threads=2, memory_mb=FOLD_MEMORY_MB
+        ) as connection:
             for log in Log:
                 _advance(trail, log, connection, now, close_rows, joined_rows)
     return True
@@ -129,18 +131,6 @@ def _advance(
 
 
 @contextmanager
-def folding(
-    directory: Path, *, threads: int = 2, memory_mb: int = FOLD_MEMORY_MB
-) -> Iterator[DuckDBPyConnection]:
-    """Open a DuckDB to fold with; what does not fit spills beside the tables."""
-    connection = connect(threads=threads, memory_mb=memory_mb, spill=directory / SPILL)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-@contextmanager
 def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
     """Open the tables of all logs up to what is durable now.
 
@@ -157,13 +147,9 @@ def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
             close_rows=CLOSE_BEFORE_QUERY_ROWS,
             joined_rows=JOIN_BEFORE_QUERY_ROWS,
         )
-    spill = trail.directory / SPILL
-    connection = connect(threads=THREADS, memory_mb=MEMORY_MB, spill=spill)
-    try:
+    with spilling(trail.directory, threads=THREADS, memory_mb=MEMORY_MB) as connection:
         states = [_state(trail, log, connection) for log in Log]
         yield Tables.open(states, connection)
-    finally:
-        connection.close()
 
 
 def _pending(trail: Trail, log: Log) -> int:
@@ -288,7 +274,7 @@ def _rebuilder(directory: Path, log: Log) -> Iterator[_Rebuilder]:
     reader = LogReader(log.value, journal, DurableFiles(directory), keys)
     with (
         closing(reader),
-        folding(directory, threads=1, memory_mb=REBUILD_MEMORY_MB) as connection,
+        spilling(directory, threads=1, memory_mb=REBUILD_MEMORY_MB) as connection,
     ):
         store = open_store(directory, log, keys)
         yield _Rebuilder(reader, Folder(log, connection), store)

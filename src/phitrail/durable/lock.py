@@ -43,6 +43,10 @@ class FileLock:
             return False
         return True
 
+    def share(self) -> None:
+        """Hold the lock with all who share it; wait until nobody has it alone."""
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
     def release(self) -> None:
         """Let the next one have it."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
