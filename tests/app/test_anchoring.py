@@ -232,6 +232,7 @@ def test_a_damaged_memory_is_made_anew(trail_dir: Path, witness: Nearby) -> None
     assert attempt(trail_dir, settings, clock.now()).came is Came.HELD
 
 
+@pytest.mark.drill
 def test_a_restored_backup_is_refused_before_it_forks(
     trail_dir: Path, witness: Nearby, tmp_path: Path
 ) -> None:
