@@ -249,6 +249,21 @@ def test_notes_are_found_from_above_and_from_within(storage: Storage) -> None:
         find_notes(storage.directory / "none")
 
 
+def test_a_directory_that_cannot_be_listed_is_named(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share that went away during a verification must not pass as an empty one."""
+    storage.anchor.hold(History().submission(300), NOW)
+
+    def fail(place: Path) -> None:
+        raise OSError(116, f"Stale file handle {place.name}")
+
+    monkeypatch.setattr(Path, "iterdir", fail)
+
+    with pytest.raises(StorageError, match=r"cannot list .*Stale file handle"):
+        list_notes(storage.directory, ORIGIN)
+
+
 def test_a_failing_disk_is_named_with_what_to_do(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,6 +183,20 @@ def test_a_time_stamp_without_its_note_fails_a_rewritten_log(
     assert "of no checkpoint" in rewritten.data["findings"][0]["message"]
 
 
+def test_a_copy_of_public_alone_is_held_to_a_time_stamp(
+    kept: Kept, tmp_path: Path, phitrail: Command
+) -> None:
+    """Whoever checks from outside has neither keys nor journal, and needs neither."""
+    copy = tmp_path / "copy"
+    shutil.copytree(kept.trail / "public", copy / "public")
+    ran = phitrail(
+        *("verify", "--trail", copy, "--log", "audit", "--json"),
+        *("--timestamp", kept.stamp, "--tsa-certificate", kept.root),
+    )
+
+    assert (ran.code, ran.data["logs"][0]["held_to"]) == (ExitCode.OK, HELD)
+
+
 def test_a_time_stamp_of_a_checkpoint_on_the_host_counts_from_its_time_on(
     kept: Kept, tmp_path: Path, phitrail: Command
 ) -> None:

@@ -35,7 +35,6 @@ from phitrail.errors import InputError, IntegrityError
 GRANTED: Final = 0
 
 _SHA256: Final = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
-_SEQUENCE: Final = 0x30
 _CERTIFICATES: Final = 0xA0  # [0] of SignedData, RFC 5652 section 5.1
 _LONG_LENGTH: Final = 0x80
 _MALFORMED = (
@@ -196,7 +195,7 @@ def _with_sorted_certificates(response: bytes) -> bytes:
     """
     try:
         [whole] = _elements(response, 0, len(response))
-        token = _sequence(response, whole, 1)
+        token = _elements(response, whole.inner, whole.end)[1]
         wrapped = _elements(response, token.inner, token.end)[1]
         [signed] = _elements(response, wrapped.inner, wrapped.end)
         parts = _elements(response, signed.inner, signed.end)
@@ -206,13 +205,6 @@ def _with_sorted_certificates(response: bytes) -> bytes:
         return response
     ordered = sorted(response[one.start : one.end] for one in certificates)
     return response[: held.inner] + b"".join(ordered) + response[held.end :]
-
-
-def _sequence(data: bytes, within: _Element, number: int) -> _Element:
-    found = _elements(data, within.inner, within.end)[number]
-    if found.tag != _SEQUENCE:
-        raise ValueError
-    return found
 
 
 def _elements(data: bytes, start: int, end: int) -> list[_Element]:
