@@ -81,6 +81,7 @@ def test_after_409_with_our_own_size_it_is_asked_to_repeat() -> None:
     assert asked[1][1] == request(9, (), OURS.note(9))
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("answers", "held_size"),
     [
@@ -159,6 +160,7 @@ def test_an_answer_without_its_cosignature_is_no_success(body: bytes) -> None:
         hold(url, 9)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("forged", [line(8), line(9, history=FORK)])
 def test_a_cosignature_of_something_else_does_not_verify(forged: bytes) -> None:
     """A line that is taken from another checkpoint must not pass for this one."""

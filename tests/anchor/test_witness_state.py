@@ -232,6 +232,7 @@ _REQUESTS = st.tuples(
 )
 
 
+@pytest.mark.drill
 @MANY
 @given(st.lists(_REQUESTS, max_size=12))
 def test_no_sequence_of_requests_makes_it_cosign_two_histories(

@@ -34,6 +34,7 @@ def store(place: Path) -> Iterator[WitnessStore]:
         yield opened
 
 
+@pytest.mark.drill
 def test_it_goes_on_where_it_was_after_a_restart(place: Path) -> None:
     """A witness that forgets would cosign any history."""
     with closing(WitnessStore(place, SIGNER)) as store:
@@ -46,6 +47,7 @@ def test_it_goes_on_where_it_was_after_a_restart(place: Path) -> None:
     assert grown.status == HTTPStatus.OK
 
 
+@pytest.mark.drill
 def test_forks_at_once_get_one_cosignature(place: Path) -> None:
     """Two stores on one file are two processes: only one of the forks may win."""
     barrier = threading.Barrier(len(FORKS))
@@ -80,6 +82,7 @@ def test_the_newest_cosigned_checkpoint_is_found_by_its_log(
     assert store.heads() == [(ORIGIN, 7)]
 
 
+@pytest.mark.drill
 def test_a_signed_fork_is_kept_as_evidence_once(store: WitnessStore) -> None:
     """The log convicts itself with it; repeating it must not fill the disk."""
     store.answer(add(0, 7, OURS), time_s=TIME_S)

@@ -164,6 +164,7 @@ def test_cosignatures_of_two_witnesses_are_shown_together(
         run_anchors(trail, ["three"], lambda _: None)
 
 
+@pytest.mark.drill
 def test_a_late_anchor_is_told_once_and_once_more_when_it_holds_again(
     trail_dir: Path, witness: Nearby
 ) -> None:
@@ -275,6 +276,7 @@ def _leaves(directory: Path) -> list[LeafRecord]:
     return list(map(decode_leaf, check_whole(directory).leaves[Log.SECURITY]))
 
 
+@pytest.mark.drill
 def test_a_witness_that_lies_without_evidence_alarms_and_stops_nothing(
     trail_dir: Path, witness: Nearby
 ) -> None:

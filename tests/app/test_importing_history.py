@@ -161,6 +161,7 @@ def test_a_cut_gzip_file_says_so(trail_dir: Path, tmp_path: Path) -> None:
 # --- the verdict ---
 
 
+@pytest.mark.drill
 def test_the_verdict_is_on_record_with_its_report(
     trail_dir: Path, tmp_path: Path
 ) -> None:

@@ -138,6 +138,7 @@ def rewrite(directory: Path) -> None:
     forger.rewrite(leaves)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("attack", "words"),
     [(cut, "promised 301 entries and has 20"), (rewrite, "another root at size 301")],
@@ -163,6 +164,7 @@ def test_a_broken_promise_shows_both_notes(
     assert kept_promises([broken]) == []
 
 
+@pytest.mark.drill
 def test_a_restored_backup_breaks_the_promises_after_it(
     trail_dir: Path, tmp_path: Path
 ) -> None:
@@ -202,6 +204,7 @@ def test_the_evidence_of_the_sdk_is_checked_alike(
 # --- refused ---
 
 
+@pytest.mark.drill
 def test_a_receipt_with_another_entry_is_refused(receipted: Receipted) -> None:
     """Its promise is true and kept: whoever altered the rest must not convict the log."""
     receipt = receipted.receipts[7]

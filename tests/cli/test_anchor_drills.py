@@ -129,6 +129,7 @@ def test_an_honest_log_is_held_to_what_was_anchored(
     assert (" (before 20" in audit["held_by"][0]) == (way == "time stamp")
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["full_rewrite", "cut_tail"])
 def test_a_rewritten_log_is_caught(
@@ -152,6 +153,7 @@ def test_a_rewritten_log_is_caught(
     assert "outside_checkpoint" in {each["check"] for each in held.data["findings"]}
 
 
+@pytest.mark.drill
 def test_the_directory_notices_at_the_next_hand_over(
     kept: Kept, tmp_path: Path
 ) -> None:
@@ -165,6 +167,7 @@ def test_the_directory_notices_at_the_next_hand_over(
         assert len(find_notes(kept.usb)) == 1
 
 
+@pytest.mark.drill
 def test_a_time_stamp_without_its_note_fails_a_rewritten_log(
     kept: Kept, tmp_path: Path, phitrail: Command
 ) -> None:

@@ -158,6 +158,7 @@ def test_a_healthy_source_shows_nothing(asking: Asking) -> None:
     )
 
 
+@pytest.mark.drill
 def test_what_was_lost_is_named_number_by_number(asking: Asking) -> None:
     """A count alone would not say which of the source's own records to look up."""
     (epoch,) = read(asking, week(without=(7, 8, 100))).epochs
@@ -167,6 +168,7 @@ def test_what_was_lost_is_named_number_by_number(asking: Asking) -> None:
     assert epoch.gaps[0].noticed_at == START + timedelta(minutes=9)
 
 
+@pytest.mark.drill
 def test_a_missing_opening_is_missing_too(asking: Asking) -> None:
     """Numbers begin with 0: whoever deletes the opening must not hide that."""
     (epoch,) = read(asking, week(without=(0,))).epochs

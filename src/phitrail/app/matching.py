@@ -14,7 +14,7 @@
    newest entry that does is read and proven as well.
 
 What cannot be matched is counted, so that "not in this log" says how far it reaches:
-accesses that were recorded without such a hash (imported, or the text was never given), and
+accesses that were recorded or imported without such a hash (no text was given), and
 hashes under a key version that is not here.
 """
 

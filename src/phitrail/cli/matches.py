@@ -89,7 +89,7 @@ def _reach(matching: Matching) -> str:
     if seen.without_hash:
         lines.append(
             f"cannot match: {seen.without_hash} with no hash of a {matching.side} "
-            "(imported, or recorded without the text)"
+            "(recorded or imported without the text)"
         )
     if seen.other_versions:
         lines.append(

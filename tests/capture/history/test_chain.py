@@ -41,6 +41,7 @@ def test_a_whole_chain_is_intact(chain: list[dict[str, Any]]) -> None:
     )
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("at", range(6))
 def test_a_changed_entry_is_named(chain: list[dict[str, Any]], at: int) -> None:
     """An investigator must find the one entry, also where it is the first or last."""
@@ -52,6 +53,7 @@ def test_a_changed_entry_is_named(chain: list[dict[str, Any]], at: int) -> None:
     assert found.broken_entries == 1
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("at", range(5))
 def test_a_changed_entry_with_a_new_hash_is_named_by_the_next(
     chain: list[dict[str, Any]], at: int
@@ -65,6 +67,7 @@ def test_a_changed_entry_with_a_new_hash_is_named_by_the_next(
     assert (found.broken_at, found.broken_by) == (at + 2, BreakKind.LINK)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("at", range(1, 5))
 def test_a_deleted_entry_is_named_by_the_next(
     chain: list[dict[str, Any]], at: int
