@@ -6,6 +6,7 @@ plain JSON lines, for the yardsticks.
 """
 
 import multiprocessing
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,13 +54,17 @@ def make_trail(directory: Path, entries: int) -> Path:
         ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool,
         lines.open("wb") as file,
     ):
-        for written in pool.map(_write_bundles, parts):
-            file.write(written)
-    _write_head(directory, entries)
+        # By file: what came through the pool would stay in this process, whose memory
+        # is measured next.
+        for place in pool.map(_write_bundles, parts):
+            with place.open("rb") as part:
+                shutil.copyfileobj(part, file)
+            place.unlink()
+        pool.submit(_write_head, directory, entries).result()
     return lines
 
 
-def _write_bundles(part: tuple[Path, int, int, int]) -> bytes:
+def _write_bundles(part: tuple[Path, int, int, int]) -> Path:
     directory, first, end, of = part
     keys = audit_keys(directory)
     genesis = (directory / layout.public_genesis(LOG)).read_bytes()
@@ -77,7 +82,9 @@ def _write_bundles(part: tuple[Path, int, int, int]) -> bytes:
         )
         tile = b"".join(map(hash_leaf, entries))
         _write(directory / layout.public_tile(LOG, 0, index), tile)
-    return b"\n".join(whole) + b"\n"
+    lines = directory / f"lines-{first}"
+    lines.write_bytes(b"\n".join(whole) + b"\n")
+    return lines
 
 
 def _write_head(directory: Path, size: int) -> None:
