@@ -33,6 +33,8 @@ from phitrail.tlog.keyring import sign_keyring
 from phitrail.tlog.note import Signer, parse_note, sign_note
 from phitrail.tlog.succession import sign_succession
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture
 def kept(memory_path: Path) -> Kept:
