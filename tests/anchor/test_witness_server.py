@@ -33,6 +33,7 @@ from phitrail.app.witnessing import (
     watch_log,
 )
 from phitrail.errors import ConfigError, InputError, OtherHistoryError, StorageError
+from phitrail.tlog.note import ED25519, VerifierKey
 
 OURS = History(40)
 FORKS = [History(40, changed=number) for number in range(8)]
@@ -156,7 +157,7 @@ def test_killed_after_it_wrote_it_is_bound_by_what_nobody_saw(tmp_path: Path) ->
     assert killed_by == -signal.SIGKILL
     assert (fork.status, fork.body, forked.status) == (409, b"9\n", 422)
     assert held.size == 9
-    assert list_witnessed(place) == [(ORIGIN, 9, 1)]
+    assert list_witnessed(place) == [(ORIGIN, 9, 1)]  # the same fork, twice
 
 
 def test_its_key_is_its_own(tmp_path: Path) -> None:
@@ -182,8 +183,11 @@ def test_only_a_log_can_be_watched(tmp_path: Path) -> None:
     """A witness's key in the place of a log's would let witnesses make logs."""
     vkey = make_witness(tmp_path / "w", NAME)
 
+    own = VerifierKey.derive(NAME, ED25519, vkey.public_key)
     with pytest.raises(InputError, match="type 1"):
         watch_log(tmp_path / "w", str(vkey), None)
+    with pytest.raises(InputError, match="key of this witness"):
+        watch_log(tmp_path / "w", str(own), None)
     with pytest.raises(InputError, match="--origin"):
         watch_log(tmp_path / "w", str(LOG_KEY.vkey), "two\nlines")
     with pytest.raises(InputError, match="key name"):

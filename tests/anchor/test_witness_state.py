@@ -21,7 +21,7 @@ from phitrail.anchor.witness_state import (
 )
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint, verified_cosigners
 from phitrail.tlog.hashing import EMPTY_ROOT, Hash
-from phitrail.tlog.note import parse_note, sign_note
+from phitrail.tlog.note import cosign_note, parse_note, print_signature, sign_note
 from phitrail.tlog.spelling import print_base64
 
 SIZE = 24
@@ -154,6 +154,30 @@ def test_a_second_key_of_the_log_may_take_over() -> None:
     after = witness.answer(body)
 
     assert (before.status, after.status) == (HTTPStatus.FORBIDDEN, HTTPStatus.OK)
+
+
+def test_only_the_signatures_of_the_log_are_kept() -> None:
+    """What a caller adds to a note must not come back under the witness's roof."""
+    stranger = make_signer("stranger.example", bytes(range(9, 41)))
+    text = parse_note(OURS.note(7)).text
+    junk = cosign_note(text, SIGNER, time_s=5)
+    crowded = sign_note(text, [stranger, LOG_KEY])
+    body = request(0, (), crowded + print_signature(junk).encode())
+    answer = Pure().answer(body)
+
+    assert answer.head is not None
+    assert answer.head.note == OURS.note(7) + answer.body
+
+
+def test_a_fork_is_evidence_even_with_a_wrong_old_size() -> None:
+    """The code is 409 by the specification; the proof must not get lost with it."""
+    witness = Pure().at(7)
+    forked = witness.answer(add(0, 7, FORK))
+    stale = witness.answer(add(0, 7, OURS))
+
+    assert (forked.status, stale.status) == (HTTPStatus.CONFLICT, HTTPStatus.CONFLICT)
+    assert forked.refused == FORK.note(7)
+    assert stale.refused == b""
 
 
 def test_a_clock_that_went_back_cosigns_nothing() -> None:

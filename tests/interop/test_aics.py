@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -155,7 +156,17 @@ def test_aics_tlog_refuses_one_flipped_bit(
 @pytest.fixture
 def witness(tmp_path: Path, vkey_file: Path) -> Iterator[tuple[int, str]]:
     """A running aics-witness that trusts our log: its port and verifier key."""
-    program, config = ORACLES / "aics-witness", tmp_path / "witness.json"
+    log_vkey = vkey_file.read_text().split()[1]
+    with running_witness(tmp_path, f"{TENANT}/audit", log_vkey) as running:
+        yield running
+
+
+@contextmanager
+def running_witness(
+    place: Path, origin: str, log_vkey: str
+) -> Iterator[tuple[int, str]]:
+    """Run an aics-witness that watches one log: its port and verifier key."""
+    program, config = ORACLES / "aics-witness", place / "witness.json"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -163,8 +174,6 @@ def witness(tmp_path: Path, vkey_file: Path) -> Iterator[tuple[int, str]]:
     made = run(
         program, "init", "-c", config, "--name", "w.example/1", "--listen", listen
     )
-    log_vkey = vkey_file.read_text().split()[1]
-    origin = f"{TENANT}/audit"
     added = run(
         program, "add-log", "-c", config, "--origin", origin, "--vkey", log_vkey
     )

@@ -14,12 +14,14 @@ no second request in between (`witness_store`).
 7. The clock has not gone back since the last cosignature; else 503.
 8. 200 with a cosignature of the checkpoint at this time.
 
-Signed checkpoints that step 6 refuses are handed out as `refused`: a log that signs two
-histories has convicted itself, and its witness keeps what shows it.
+Signed checkpoints that step 6 refuses, or that have another root at the size that was
+cosigned last, are handed out as `refused`: a log that signs two histories has convicted
+itself, and its witness keeps what shows it. Of a note only the signatures of the log's known
+keys are kept; what else a caller put there is his.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -27,7 +29,6 @@ from phitrail.errors import IntegrityError
 from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
 from phitrail.tlog.hashing import EMPTY_ROOT, Hash
 from phitrail.tlog.note import (
-    MAX_SIGNATURES,
     SignedNote,
     Signer,
     VerifierKey,
@@ -125,10 +126,11 @@ def answer_request(
 
     # 3. Its signature.
     try:
-        verify_note(request.note, log.keys)
+        signed = verify_note(request.note, log.keys)
     except IntegrityError as error:
         return _plain(HTTPStatus.FORBIDDEN, str(error))
-    return _answer_signed(request, log.head, signer, time_s)
+    trusted = replace(request, note=_signed_by(signed, request.note))
+    return _answer_signed(trusted, log.head, signer, time_s)
 
 
 def _answer_signed(
@@ -145,7 +147,13 @@ def _answer_signed(
 
     # 5. The caller knows what was cosigned last.
     if request.old_size != size:
-        return Answer(HTTPStatus.CONFLICT, f"{size}\n".encode(), SIZE_TEXT)
+        return Answer(
+            HTTPStatus.CONFLICT,
+            f"{size}\n".encode(),
+            SIZE_TEXT,
+            origin=request.origin,
+            refused=_fork(request, size, root),
+        )
 
     # 6. The history goes on.
     try:
@@ -195,6 +203,20 @@ def _check_growth(request: _Request, size: int, root: Hash) -> Checkpoint:
     return new
 
 
+def _fork(request: _Request, size: int, root: Hash) -> bytes:
+    """Give a signed checkpoint that has another root at the size that was cosigned."""
+    new = request.checkpoint
+    if new is not None and new.size == size and new.root != root:
+        return print_note(request.note)
+    return b""
+
+
+def _signed_by(keys: Sequence[VerifierKey], note: SignedNote) -> SignedNote:
+    """Keep one signature of each of these keys, which all verify."""
+    lines = {(one.name, one.key_id): one for one in note.signatures}
+    return SignedNote(note.text, tuple(lines[key.name, key.key_id] for key in keys))
+
+
 def _plain(status: HTTPStatus, message: str) -> Answer:
     return Answer(status, f"{message}\n".encode())
 
@@ -220,8 +242,6 @@ def _parse(body: bytes) -> _Request:
     if len(lines) > MAX_PROOF_LINES:
         raise IntegrityError("request: must have at most 63 proof lines")
     note = parse_note(rest)
-    if len(note.signatures) >= MAX_SIGNATURES:
-        raise IntegrityError("request: must leave room for a cosignature")
     return _Request(
         parse_decimal(old_size, field="old size"),
         tuple(parse_hash(line, field="proof line") for line in lines),

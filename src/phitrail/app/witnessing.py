@@ -78,6 +78,8 @@ def watch_log(directory: Path, vkey: str, origin: str | None) -> str:
     named = key.name if origin is None else origin
     if not is_line(named):
         raise InputError.for_field("--origin", "must be a line of text")
+    if key.public_key == read_signer(directory).public_key:
+        raise InputError.for_field("--vkey", "must not be the key of this witness")
     with closing(_open(directory)) as store:
         store.add_log(named, key)
     return named
