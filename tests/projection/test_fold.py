@@ -12,7 +12,7 @@ from tests.events.test_canonical import records
 from tests.projection.leaves import ListedEntries, make_leaves
 from tests.projection.stores import make_folder, plain, scan, shared_folder
 
-from phitrail.errors import IntegrityError
+from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.canonical import encode_leaf
 from phitrail.events.codes import Log
 from phitrail.projection import follower
@@ -155,3 +155,15 @@ def test_an_entry_of_another_log_stops_the_fold() -> None:
 
     with pytest.raises(IntegrityError):
         make_folder(Log.AUDIT).fold(0, list(entries.entries(0, 1)))
+
+
+def test_too_little_memory_is_not_called_a_damaged_log() -> None:
+    """An officer who is told of altered entries looks for a culprit, not for memory."""
+    leaves = make_leaves(Log.AUDIT, 400) * 40
+    folder = Folder(Log.AUDIT, connect(threads=1, memory_mb=4))
+
+    with pytest.raises(StorageError) as caught:
+        folder.fold(0, leaves)
+
+    assert caught.value.__cause__ is None
+    assert folder.connection.sql("SELECT 1").fetchall() == [(1,)]

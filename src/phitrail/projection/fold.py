@@ -22,7 +22,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from phitrail.errors import IntegrityError
+from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.projection.rows import INDEX, RECORDS, SCHEMA, columns_of, schemas_of
 
@@ -84,6 +84,7 @@ class Folder:
 
         Raises:
             IntegrityError: a leaf is not of a kind that this log holds.
+            StorageError: memory or spill space ran out.
         """
         texts = [
             leaf_text(leaves[at : at + TEXT_LEAVES])
@@ -96,12 +97,18 @@ class Folder:
 
         Raises:
             IntegrityError: a leaf is not of a kind that this log holds.
+            StorageError: memory or spill space ran out.
         """
         leaves = pa.chunked_array(texts, pa.string())
         index = pa.arange(first, first + len(leaves))
         self.connection.register("leaves", pa.table({INDEX: index, "leaf": leaves}))
         try:
             table = self.connection.sql(self._select).to_arrow_table()
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise StorageError(
+                f"{self.log}: entries cannot be folded ({type(error).__name__}); check "
+                "the memory of this machine and the disk of the trail"
+            ) from None
         except (duckdb.Error, UnicodeDecodeError):
             raise IntegrityError(
                 f"{self.log}: an entry from {first} to {first + len(leaves) - 1} is not "
