@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 
 from phitrail.capture.history.chain import ChainFields
 from phitrail.capture.history.form import HistoryForm
@@ -136,9 +137,12 @@ def normalised(path: str) -> str:
 
 def shown_name(path: str, place: int) -> str:
     """Name a path where it looks like a name, else by its place in its entry."""
-    if len(path) <= MAX_NAME_CHARS and _NAME.fullmatch(path):
-        return path
-    return f"(field {place})"
+    return path if _looks_like_a_name(path) else f"(field {place})"
+
+
+@lru_cache(maxsize=4096)
+def _looks_like_a_name(path: str) -> bool:
+    return len(path) <= MAX_NAME_CHARS and _NAME.fullmatch(path) is not None
 
 
 def _above(path: str) -> list[str]:

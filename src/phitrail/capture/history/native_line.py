@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -199,6 +200,8 @@ class LineMaker:
 
     def _converted(self, rule: FieldRule, value: Value) -> Any:  # noqa: ANN401 - JSON
         kind = TARGETS[rule.to]
+        if kind is Kind.TEXT and type(value) is str and not rule.values:
+            return self._text_field(rule, value.strip())
         if rule.split is not None and isinstance(value, str):
             parts = (part.strip() for part in value.split(rule.split))
             value = tuple(part for part in parts if part)
@@ -213,23 +216,21 @@ class LineMaker:
         return self._scalar(kind, rule, value)
 
     def _scalar(self, kind: Kind, rule: FieldRule, value: Value) -> Any:  # noqa: ANN401 - JSON
-        match kind:
-            case Kind.TIME:
-                return self.field_map.time.read(value)
-            case Kind.COUNT:
-                return _count(value, rule.scale)
-            case Kind.FLAG:
-                return _flag(value)
-            case Kind.ADDRESS:
-                return _address(value)
-            case Kind.KEYED_TEXT:
-                text = _text(value, is_stripped=False)
-                is_hash = rule.to not in TEXTS
-                return self.hasher.hash(text, rule.to).exact if is_hash else text
-            case Kind.TERM:
-                return _term(value, is_strict=rule.or_leave_out)
-            case _:
-                return self._text_field(rule, _text(value))
+        if kind is Kind.TERM:
+            return _term(value, is_strict=rule.or_leave_out)
+        if kind is Kind.TIME:
+            return self.field_map.time.read(value)
+        if kind is Kind.KEYED_TEXT:
+            text = _text(value, is_stripped=False)
+            is_hash = rule.to not in TEXTS
+            return self.hasher.hash(text, rule.to).exact if is_hash else text
+        if kind is Kind.ADDRESS:
+            return _address(value)
+        if kind is Kind.COUNT:
+            return _count(value, rule.scale)
+        if kind is Kind.FLAG:
+            return _flag(value)
+        return self._text_field(rule, _text(value))
 
     def _text_field(self, rule: FieldRule, text: str) -> str:
         if rule.is_keyed:
@@ -340,9 +341,17 @@ def _flag(value: Value) -> bool:
 
 
 def _address(value: Value) -> str:
+    address = _shortest_address(_text(value))
+    if address is None:
+        raise _UnfitError("must be an IPv4 or IPv6 address")
+    return address
+
+
+@lru_cache(maxsize=4096)
+def _shortest_address(text: str) -> str | None:
     with suppress(ValueError):
-        return str(ipaddress.ip_address(_text(value)))
-    raise _UnfitError("must be an IPv4 or IPv6 address")
+        return str(ipaddress.ip_address(text))
+    return None
 
 
 def _types(value: Value) -> Value:
