@@ -9,7 +9,6 @@ from phitrail.anchor.held import Held
 from phitrail.anchor.witness import Witness
 from phitrail.errors import (
     ConfigError,
-    IntegrityError,
     OtherHistoryError,
     RefusedError,
     StorageError,
@@ -164,7 +163,10 @@ def test_an_answer_without_its_cosignature_is_no_success(body: bytes) -> None:
 @pytest.mark.parametrize("forged", [line(8), line(9, history=FORK)])
 def test_a_cosignature_of_something_else_does_not_verify(forged: bytes) -> None:
     """A line that is taken from another checkpoint must not pass for this one."""
-    with answering((200, forged)) as (url, _), pytest.raises(IntegrityError):
+    with (
+        answering((200, forged)) as (url, _),
+        pytest.raises(StorageError, match="not one of this checkpoint"),
+    ):
         hold(url, 9)
 
 

@@ -94,10 +94,9 @@ class Witness:
 
         Raises:
             OtherHistoryError: it holds another history of this log.
-            IntegrityError: its cosignature does not verify.
             RefusedError: it does not watch this log, or does not know its key.
             StorageError: it cannot be reached or cannot write, its clock is off, or its
-                answer holds no cosignature of the configured key.
+                answer holds no cosignature of the configured key that verifies.
         """
         old_size = min(submission.held_size, submission.size)
         answer = self._add(submission, old_size)
@@ -138,7 +137,13 @@ class Witness:
                 "anchors.yaml if its operator says so"
             )
         cosigned = SignedNote(ours.text, (*ours.signatures, *cosignatures))
-        cosigners = verified_cosigners(cosigned, [submission.log_key, self._key])
+        try:
+            cosigners = verified_cosigners(cosigned, [submission.log_key, self._key])
+        except IntegrityError as error:
+            raise StorageError(
+                f"its cosignature is not one of this checkpoint ({error}); is its url "
+                "the right one?"
+            ) from error
         time_s = min(cosigner.time_s for cosigner in cosigners)
         if abs(time_s - now.timestamp()) > CLOCK_SKEW_S:
             raise StorageError(

@@ -9,7 +9,6 @@ from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.tlog import layout
-from phitrail.tlog.checkpoint import open_checkpoint
 from phitrail.tlog.hashing import HASH_BYTES, Hash
 from phitrail.tlog.proof import consistency_proof
 from phitrail.tlog.tile import TILE_WIDTH, node_reader
@@ -27,14 +26,14 @@ def newest_submission(trail: Trail, log: Log, held_size: int) -> Submission | No
         newest = journal.newest_checkpoint(log.value)
     if newest is None:
         return None
-    checkpoint = open_checkpoint(newest[1], [keys.checkpoint.vkey])
+    checkpoint = keys.line.open_own(newest[1])
     return Submission(
         log.value,
         keys.origin,
         newest[1],
         checkpoint.size,
         held_size,
-        keys.checkpoint.vkey,
+        keys.line.at(checkpoint.size).log_key,
         _prover(DurableFiles(trail.directory), log.value, checkpoint.size),
     )
 
