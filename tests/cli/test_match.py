@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Command
 from tests.demo.test_canaries import export_everything, read_opened
+from tests.trails import read_leaves
 
+from phitrail.app.wiring import open_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.sdk.connect import connect
 from phitrail.tlog.proof_file import parse_proof
@@ -136,14 +139,16 @@ def test_a_directory_that_exists_is_refused_before_anything_is_recorded(
 ) -> None:
     """Proofs of two searches in one directory could be taken for one."""
     paste(ANSWER.encode())
-    before = phitrail("status", "--trail", trail, "--json").data
+    with closing(open_trail(trail)) as parts:
+        before = read_leaves(parts)
 
     ran = phitrail(
         "log", "match", "--answer", "-", "--prove", tmp_path, "--trail", trail
     )
 
     assert ran.code == ExitCode.USAGE
-    assert before == phitrail("status", "--trail", trail, "--json").data
+    with closing(open_trail(trail)) as parts:
+        assert before == read_leaves(parts)
 
 
 def test_nothing_pasted_is_in_any_file_or_output(
