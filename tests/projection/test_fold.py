@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.events.test_canonical import records
-from tests.projection.leaves import ListedEntries, make_leaves
+from tests.projection.leaves import ListedEntries, make_leaves, surrogate
 from tests.projection.stores import make_folder, plain, scan, shared_folder
 
+from phitrail.app.tables import REBUILD_MEMORY_MB
 from phitrail.errors import IntegrityError, StorageError
-from phitrail.events.canonical import encode_leaf
+from phitrail.events.canonical import MAX_LEAF_BYTES, encode_leaf
 from phitrail.events.codes import Log
 from phitrail.projection import follower
 from phitrail.projection.fold import TEXT_LEAVES, Folder, connect
@@ -155,6 +156,19 @@ def test_an_entry_of_another_log_stops_the_fold() -> None:
 
     with pytest.raises(IntegrityError):
         make_folder(Log.AUDIT).fold(0, list(entries.entries(0, 1)))
+
+
+def test_the_longest_leaves_fold_in_the_memory_that_a_rebuild_has() -> None:
+    """A log of long events must not need a larger machine than one of many events."""
+    triple = [surrogate(1), surrogate(2), "Observation"]
+    event = {"event_id": EVENT_ID, "schema": "phitrail/audit-event/v1"}
+    leaf = msgspec.json.encode(event | {"records": [triple] * 305})
+    assert MAX_LEAF_BYTES * 0.95 < len(leaf) <= MAX_LEAF_BYTES
+    folder = Folder(Log.AUDIT, connect(threads=1, memory_mb=REBUILD_MEMORY_MB))
+
+    parts = read_range(ListedEntries([leaf] * 4_096), folder, 0, 4_096)
+
+    assert sum(part.num_rows for part in parts) == 4_096
 
 
 def test_too_little_memory_is_not_called_a_damaged_log() -> None:

@@ -26,7 +26,7 @@ from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.projection.rows import INDEX, RECORDS, SCHEMA, columns_of, schemas_of
 
-TEXT_LEAVES: Final = 2_048
+TEXT_LEAVES: Final = 1_024
 ALWAYS_KEPT: Final = frozenset({INDEX, SCHEMA, "event_id", "access_id"})
 _NESTED: Final = {
     "VARCHAR[]": ["VARCHAR"],

@@ -34,7 +34,7 @@ REBUILT_ROWS: Final = 131_072
 JOINED_ROWS: Final = 1_048_576
 JOIN_COUNT: Final = 8
 FOLD_ENTRIES: Final = 65_536
-FOLD_BYTES: Final = 64 << 20
+FOLD_BYTES: Final = 56 << 20
 
 
 class Entries(Protocol):
