@@ -18,7 +18,7 @@ from phitrail.cli.main import main
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 WIDTH = "80"
 
-_BLOCK = re.compile(r"<!-- help:(?P<command>[a-z ]*)-->\n.*?<!-- end -->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- help:(?P<command>[a-z -]*?)-->\n.*?<!-- end -->", re.DOTALL)
 
 
 def commands_of(page: str) -> tuple[str, ...]:
