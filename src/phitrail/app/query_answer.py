@@ -22,8 +22,9 @@ from phitrail.app.query_filter import (
     Filter,
     Found,
     Select,
-    Sources,
+    columns_to_find,
     has_conditions,
+    in_clusters,
     select_elsewhere,
     select_found,
     select_holding,
@@ -79,10 +80,9 @@ def answer_filter(tables: Tables, wanted: Filter, *, is_all: bool = False) -> An
     found = _found(places)
     if wanted.with_accesses:
         places = [*places, *_elsewhere(tables, wanted.log, places)]
-        found = Found(found.indexes, _found(places).clusters, found.accesses)
-    sources = _sources(tables, wanted.log, places)
     columns = shown_columns(wanted.log, is_all=is_all)
-    rows = _rows(tables, select_rows(wanted, found, sources, columns))
+    events = _events_at(tables, wanted.log, places, columns)
+    rows = _rows(tables, select_rows(wanted, found, events, columns))
     return Answer(wanted.log, rows, tables.as_of, last)
 
 
@@ -106,7 +106,6 @@ def _found(places: Iterable[Place]) -> Found:
     places = list(places)
     return Found(
         tuple(dict.fromkeys(place.index for place in places)),
-        tuple(dict.fromkeys(place.cluster for place in places)),
         tuple(dict.fromkeys(p.access for p in places if p.access is not None)),
     )
 
@@ -125,7 +124,7 @@ def _find(tables: Tables, wanted: Filter) -> list[Place]:
             tables,
             select_found(
                 wanted,
-                tables.events(wanted.log, events, tail=True),
+                tables.events(wanted.log, events, columns_to_find(wanted.log)),
                 _records(tables, wanted, segments),
             ),
         )
@@ -133,8 +132,9 @@ def _find(tables: Tables, wanted: Filter) -> list[Place]:
     places = _places(tables, select_touching(wanted, records))
     if not places or not has_conditions(wanted):
         return places
-    sources = _sources(tables, wanted.log, places)
-    return _places(tables, select_holding(wanted, _found(places), sources))
+    columns = columns_to_find(wanted.log)
+    held_by = _events_at(tables, wanted.log, places, columns)
+    return _places(tables, select_holding(wanted, _found(places), held_by))
 
 
 def _records(tables: Tables, wanted: Filter, segments: Segments) -> str:
@@ -171,16 +171,17 @@ def _elsewhere(tables: Tables, log: Log, places: Sequence[Place]) -> list[Place]
         return []
     others = {s.first: s for some in asked.values() for s in some}
     files = [file for segment in others.values() for file in segment.events]
-    return _places(
-        tables, select_elsewhere(accesses, tables.events(log, files, tail=False))
-    )
+    events = tables.events(log, files, columns_to_find(log))
+    return _places(tables, select_elsewhere(accesses, events))
 
 
 # --- 3. rows ---
 
 
-def _sources(tables: Tables, log: Log, places: Sequence[Place]) -> Sources:
-    """Write in FROM the files that can hold places, and the tail."""
+def _events_at(
+    tables: Tables, log: Log, places: Sequence[Place], columns: Sequence[str]
+) -> Select:
+    """Write in FROM the events in the clusters of some places, and the tail."""
     segments = tables.segments(log)
     clusters: dict[int, set[str]] = defaultdict(set)
     for place in places:
@@ -193,6 +194,8 @@ def _sources(tables: Tables, log: Log, places: Sequence[Place]) -> Sources:
         if segment.first in clusters
         for file in files_holding(segment.events, clusters[segment.first])
     ]
-    return Sources(
-        tables.events(log, files, tail=False), tables.events(log, (), tail=True)
-    )
+    if not files:
+        return Select(tables.events(log, (), columns), ())
+    every = tuple(sorted(set().union(*clusters.values())))
+    lies = in_clusters(every)
+    return Select(tables.events(log, files, columns, lies.sql), lies.values)

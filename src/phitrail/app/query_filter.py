@@ -5,7 +5,7 @@
    clusters, where Parquet holds what concerns one patient together.
 3. `with_accesses` adds every entry of the accesses that were found: what each led to.
 4. Values go as parameters; only names of columns and files stand in the SQL. Which files
-   those are (the `sources` of a SELECT) says `app.query_answer`.
+   those are (`events` and `records` of a SELECT) says `app.query_answer`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from phitrail.events.shapes import (
     Timestamp,
     Uuid7,
 )
-from phitrail.projection.rows import RECORDS, columns_of
+from phitrail.projection.rows import CLUSTER, INDEX, RECORDS, columns_of
 
 MAX_ROWS: Final = 100_000
 DEFAULT_ROWS: Final = 1_000
-MANY: Final = 2_000
+SOME, MANY = 8, 2_000
 SHOWN_COLUMNS: Final = (
     "idx", "timestamp_utc", "event_type", "user_id", "user_role", "department",
     "use_case", "purpose_of_use", "action", "outcome", "resource_type", "access_id",
@@ -95,7 +95,7 @@ _RECORD_FIELDS: Final = ("patient", "record", "resource_type")
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """One SELECT and its parameters."""
+    """One SELECT, or a part of one, and its parameters."""
 
     sql: str
     values: tuple[object, ...]
@@ -103,19 +103,10 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Which rows were found: indexes, the clusters where they lie, their accesses."""
+    """Which rows were found: their indexes, and their accesses."""
 
     indexes: tuple[int, ...]
-    clusters: tuple[str, ...]
     accesses: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What stands in FROM: the events of some segment files, and those of the tail."""
-
-    files: str
-    tail: str
 
 
 def check_filter(wanted: Filter) -> Filter:
@@ -157,6 +148,19 @@ def has_conditions(wanted: Filter) -> bool:
     return bool(_conditions(wanted, ""))
 
 
+def columns_to_find(log: Log) -> tuple[str, ...]:
+    """List the columns of events that find an entry and say where it lies."""
+    names = {name for some in _COLUMN_OF_FIELD.values() for name in some}
+    names |= {INDEX, "access_id", "resource_type", "timestamp_utc"}
+    return (CLUSTER, *(c.name for c in columns_of(log) if c.name in names))
+
+
+def in_clusters(clusters: Sequence[str]) -> Select:
+    """Write what holds, in a file, of the rows of these clusters alone."""
+    some, values = _one_of(clusters, "VARCHAR", MANY)
+    return Select(f"{CLUSTER} IN ({some})", values)
+
+
 def select_found(wanted: Filter, events: str, records: str) -> Select:
     """Ask for the entries that a filter without patient and record finds, in order."""
     conditions = _conditions(wanted, records)
@@ -183,40 +187,26 @@ def select_touching(wanted: Filter, records: str) -> Select:
     )
 
 
-def select_holding(wanted: Filter, found: Found, sources: Sources) -> Select:
+def select_holding(wanted: Filter, found: Found, events: Select) -> Select:
     """Ask which of the entries that were found hold all else that is asked."""
     conditions = _conditions(wanted, "")
     held = " AND ".join(condition for condition, _ in conditions)
-    values = tuple(v for _, some in conditions for v in some)
-    indexes, index_values = _one_of(found.indexes, "BIGINT")
-    where = f"e.idx IN ({indexes}) AND {held}"
-    rows, row_values = _from_both(
-        _place(wanted.log), where, (*index_values, *values), found, sources
+    indexes, values = _one_of(found.indexes, "BIGINT")
+    return Select(
+        f"SELECT {_place(wanted.log)} FROM {events.sql} AS e WHERE e.idx IN "
+        f"({indexes}) AND {held} ORDER BY e.idx LIMIT ?",
+        (
+            *events.values,
+            *values,
+            *(v for _, some in conditions for v in some),
+            wanted.limit + 1,
+        ),
     )
-    return Select(f"{rows} ORDER BY 1 LIMIT ?", (*row_values, wanted.limit + 1))
 
 
 def _place(log: Log) -> str:
     access = "NULL" if log is Log.QUALITY else "e.access_id"
     return f"e.idx, e.cluster, {access} AS access_id"
-
-
-def _from_both(
-    columns: str,
-    where: str,
-    values: tuple[object, ...],
-    found: Found,
-    sources: Sources,
-) -> tuple[str, tuple[object, ...]]:
-    """Write a SELECT over files, by cluster, and over the tail, which has no clusters."""
-    clusters, cluster_values = _one_of(found.clusters, "VARCHAR")
-    return (
-        (
-            f"SELECT {columns} FROM {sources.files} AS e WHERE e.cluster IN ({clusters}) "
-            f"AND {where} UNION ALL SELECT {columns} FROM {sources.tail} AS e WHERE {where}"
-        ),
-        (*cluster_values, *values, *values),
-    )
 
 
 def _conditions(wanted: Filter, records: str) -> list[tuple[str, tuple[object, ...]]]:
@@ -249,25 +239,31 @@ def select_elsewhere(accesses: Sequence[str], events: str) -> Select:
 
 
 def select_rows(
-    wanted: Filter, found: Found, sources: Sources, columns: tuple[str, ...]
+    wanted: Filter, found: Found, events: Select, columns: tuple[str, ...]
 ) -> Select:
     """Ask for the rows that were found and, where wanted, those of their accesses."""
     where, values = _one_of(found.indexes, "BIGINT")
-    where, order = f"e.idx IN ({where})", "idx"
+    where, order = f"idx IN ({where})", "idx"
     if wanted.with_accesses:
         accesses, access_values = _one_of(found.accesses, "UUID")
-        where, order = f"({where} OR e.access_id IN ({accesses}))", "timestamp_utc, idx"
+        where, order = f"{where} OR access_id IN ({accesses})", "timestamp_utc, idx"
         values = (*values, *access_values)
-    rows, row_values = _from_both(", ".join(columns), where, values, found, sources)
-    return Select(f"SELECT * FROM ({rows}) ORDER BY {order}", row_values)
+    names = ", ".join(columns)
+    return Select(
+        f"SELECT {names} FROM {events.sql} WHERE {where} ORDER BY {order}",
+        (*events.values, *values),
+    )
 
 
-def _one_of(some: Sequence[object], sql_type: str) -> tuple[str, tuple[object, ...]]:
+def _one_of(
+    some: Sequence[object], sql_type: str, many: int = SOME
+) -> tuple[str, tuple[object, ...]]:
     """Write what stands in `IN (...)`: each value while they are few, else one list.
 
-    Few values let DuckDB skip row groups; many would make a statement of megabytes.
+    Single values let DuckDB skip row groups, which pays for clusters; each costs its part
+    of the time to plan.
     """
-    if len(some) > MANY:
+    if len(some) > many:
         return f"SELECT unnest(?::{sql_type}[])", (list(some),)
     return ", ".join([f"?::{sql_type}"] * len(some)) or "NULL", tuple(some)
 

@@ -43,6 +43,8 @@ KINDS_OF_LOG: Final[Mapping[Log, tuple[Any, ...]]] = {
 INDEX: Final = "idx"
 SCHEMA: Final = "schema"
 RECORDS: Final = "records"
+CLUSTER: Final = "cluster"
+"""Where a row lies in a segment (`projection.segment_file`); says nothing of an entry."""
 LEFT_OUT: Final = frozenset({"nonce"})
 
 TEXT, WHOLE, TRUTH = "VARCHAR", "BIGINT", "BOOLEAN"

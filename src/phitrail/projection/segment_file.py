@@ -25,10 +25,9 @@ import pyarrow as pa
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log
 from phitrail.projection.fold import drop_empty_columns
-from phitrail.projection.rows import INDEX, RECORDS, columns_of
+from phitrail.projection.rows import CLUSTER, INDEX, RECORDS, columns_of
 from phitrail.projection.segments import Segment, SegmentStore, WrittenFile
 
-CLUSTER: Final = "cluster"
 ROWS_IN_A_GROUP: Final = 8_192
 PART_ROWS: Final = 16 * ROWS_IN_A_GROUP
 _COPY: Final = (

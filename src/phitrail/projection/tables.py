@@ -27,8 +27,8 @@ import pyarrow as pa
 
 from phitrail.errors import InputError, StorageError
 from phitrail.events.codes import Log
-from phitrail.projection.rows import INDEX, RECORD_COLUMNS, RECORDS, columns_of
-from phitrail.projection.segment_file import CLUSTER, has_records, quoted
+from phitrail.projection.rows import CLUSTER, INDEX, RECORD_COLUMNS, RECORDS, columns_of
+from phitrail.projection.segment_file import has_records, quoted
 from phitrail.projection.segments import Segment, SegmentFile
 from phitrail.projection.views import VIEWS
 
@@ -82,24 +82,39 @@ class Tables:
         """List the segments of a log."""
         return self._states[log].segments
 
-    def events(self, log: Log, files: Sequence[SegmentFile], *, tail: bool) -> str:
-        """Write what stands in FROM for the events of some files, and of the tail."""
-        return self._source(log, f"{log}_tail", files, tail=tail)
+    def events(
+        self,
+        log: Log,
+        files: Sequence[SegmentFile],
+        columns: Sequence[str],
+        where: str = "true",
+    ) -> str:
+        """Write what stands in FROM: columns of events in some files and in the tail.
+
+        What `where` says must hold in the files only; rows of the tail have no cluster.
+        """
+        return self._source(log, f"{log}_tail", files, columns, where)
 
     def records(self, log: Log, files: Sequence[SegmentFile]) -> str:
-        """Write what stands in FROM for the records in some files, and in the tail."""
-        return self._source(log, f"{log}_records_tail", files, tail=True)
+        """Write what stands in FROM: the records in some files and in the tail."""
+        columns = [*(c.name for c in RECORD_COLUMNS), CLUSTER]
+        return self._source(log, f"{log}_records_tail", files, columns, "true")
 
     def _source(
-        self, log: Log, tail_table: str, files: Sequence[SegmentFile], *, tail: bool
+        self,
+        log: Log,
+        tail: str,
+        files: Sequence[SegmentFile],
+        columns: Sequence[str],
+        where: str,
     ) -> str:
-        rest = f"SELECT * FROM {tail_table}" + ("" if tail else " WHERE false")
+        rest = f"SELECT {', '.join(columns)} FROM {tail}"
+        places = _list([self._states[log].directory / file.name for file in files])
         if not files:
             return f"({rest})"
-        places = _list([self._states[log].directory / file.name for file in files])
         return (
             f"(SELECT * FROM read_parquet({places}, union_by_name = true) "
-            f"UNION ALL BY NAME {rest})"
+            f"WHERE {where} UNION ALL BY NAME {rest})"
         )
 
     def ask(
@@ -170,7 +185,8 @@ class Tables:
                 columns = [c.name for c in columns_of(log) if c.name != RECORDS]
                 order = ([CLUSTER] if has_records(log) else []) + columns
                 files = [file for s in state.segments for file in s.events]
-                self._define(log.value, order, self.events(log, files, tail=True))
+                source = self.events(log, files, [CLUSTER, *columns])
+                self._define(log.value, order, source)
                 if has_records(log):
                     order = [*(c.name for c in RECORD_COLUMNS), CLUSTER]
                     files = [file for s in state.segments for file in s.records]
