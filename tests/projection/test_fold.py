@@ -162,7 +162,7 @@ def test_the_longest_leaves_fold_in_the_memory_that_a_rebuild_has() -> None:
     """A log of long events must not need a larger machine than one of many events."""
     triple = [surrogate(1), surrogate(2), "Observation"]
     event = {"event_id": EVENT_ID, "schema": "phitrail/audit-event/v1"}
-    leaf = msgspec.json.encode(event | {"records": [triple] * 305})
+    leaf = msgspec.json.encode(event | {"records": [triple] * 300})
     assert MAX_LEAF_BYTES * 0.95 < len(leaf) <= MAX_LEAF_BYTES
     folder = Folder(Log.AUDIT, connect(threads=1, memory_mb=REBUILD_MEMORY_MB))
 
