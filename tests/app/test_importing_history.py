@@ -36,7 +36,7 @@ from phitrail.capture.text_hash import TextHasher
 from phitrail.errors import InputError
 from phitrail.events.codes import Log
 
-EXAMPLES = 100 if os.environ.get("PHITRAIL_LONG") else 5
+EXAMPLES = 50 if os.environ.get("PHITRAIL_LONG") else 5
 CANARY = "Zebulon Quimby has scurvy"
 CSV_MAP = b"""
 source: sheets
