@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.anchor.authority import make_authority, make_server
 from tests.anchor.histories import LOG_KEY, ORIGIN, History
 from tests.anchor.witnesses import (
     NAME,
@@ -232,3 +233,33 @@ def test_an_address_that_is_taken_says_so(at_work: AtWork, tmp_path: Path) -> No
 
     assert ran.returncode == 75
     assert "cannot listen" in ran.stderr
+
+
+def test_https_is_believed_under_the_certificates_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between hosts a witness speaks TLS, and a server that nobody vouches for is none."""
+    authority = make_authority()
+    server = make_server(authority)
+    files = {
+        "ca.pem": authority.pem,
+        "server.pem": server.pem,
+        "server.key": server.key_pem,
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    place = tmp_path / "w"
+    make_witness(place, NAME)
+    watch_log(place, str(LOG_KEY.vkey), None)
+    tls = ("--certificate", tmp_path / "server.pem", "--key", tmp_path / "server.key")
+    with served(place, *map(str, tls)) as witness:
+        stranger = Witness(witness.url, str(witness.vkey))
+        with pytest.raises(StorageError, match="cannot be reached"):
+            stranger.hold(OURS.submission(9), datetime.now(UTC))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        held = Witness(witness.url, str(witness.vkey)).hold(
+            OURS.submission(9), datetime.now(UTC)
+        )
+
+    assert witness.url.startswith("https://")
+    assert held.size == 9

@@ -66,23 +66,21 @@ class AtWork:
 
 
 @contextmanager
-def witness_at_work(
-    directory: Path, logs: Sequence[VerifierKey], *, listen: str = "127.0.0.1:0"
-) -> Iterator[AtWork]:
+def witness_at_work(directory: Path, logs: Sequence[VerifierKey]) -> Iterator[AtWork]:
     """Make a witness of these logs where there is none yet, and serve it."""
     if not directory.exists():
         make_witness(directory, NAME)
     for key in logs:
         watch_log(directory, str(key), None)
-    with served(directory, listen=listen) as at_work:
+    with served(directory) as at_work:
         yield at_work
 
 
 @contextmanager
-def served(directory: Path, *, listen: str = "127.0.0.1:0") -> Iterator[AtWork]:
+def served(directory: Path, *options: str) -> Iterator[AtWork]:
     """Serve a witness as its operator does."""
     words = ("phitrail", "witness", "serve", "--dir", str(directory))
-    with _running(directory, *words, "--listen", listen) as at_work:
+    with _running(directory, *words, "--listen", "127.0.0.1:0", *options) as at_work:
         yield at_work
 
 
