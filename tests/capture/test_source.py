@@ -71,8 +71,10 @@ def numbers_of(trail: Trail, *logs: Log) -> list[int]:
 
 
 def source_of(epoch: int = 7) -> Source:
-    """Begin an epoch of the assistant."""
-    return Source("assistant", SIGNER, TRAIL_ID, epoch)
+    """Begin an epoch of the assistant, as if its opening were in the log."""
+    source = Source("assistant", SIGNER, TRAIL_ID, epoch)
+    source.is_begun = True
+    return source
 
 
 def test_every_event_of_any_log_has_the_next_number(trail: Trail) -> None:

@@ -10,13 +10,14 @@ from phitrail.anchor.settings import AnchorSettings
 from phitrail.app.config import (
     IdentitySystems,
     Policy,
+    RegisteredSource,
     Tenant,
     read_policy,
     read_tenant,
     write_config,
 )
 from phitrail.events.vocabulary import FIELDS_OF_LIST
-from phitrail.sdk.connect import TRAIL_VARIABLE
+from phitrail.sdk.connect import SOURCE_VARIABLE, TRAIL_VARIABLE
 from phitrail.sdk.promise_store import RECEIPTS_VARIABLE
 
 PAGE = DOCS / "configuration.md"
@@ -55,6 +56,13 @@ def test_every_key_of_anchors_yaml_is_on_the_page() -> None:
     assert keys | {"kind"} == set(first_cells(PAGE, "## anchors.yaml")[1:])
 
 
+def test_every_key_of_sources_yaml_is_on_the_page() -> None:
+    """Whoever wonders what stands there must not have to read code."""
+    keys = {field.name for field in msgspec.structs.fields(RegisteredSource)}
+
+    assert keys == set(first_cells(PAGE, "## sources.yaml")[1:])
+
+
 def test_every_list_of_the_vocabulary_is_on_the_page_with_its_fields() -> None:
     """Whoever is refused a term must find the list that it belongs to."""
     page = PAGE.read_text(encoding="utf-8")
@@ -79,4 +87,5 @@ def test_the_variables_are_on_the_page() -> None:
     assert first_cells(PAGE, "## Environment")[1:] == [
         TRAIL_VARIABLE,
         RECEIPTS_VARIABLE,
+        SOURCE_VARIABLE,
     ]

@@ -46,7 +46,8 @@ def test_every_rule_on_the_page_is_the_one_that_is_enforced() -> None:
     page = PAGE.read_text(encoding="utf-8")
     listed_by_code = ("one of: ", "a list; each: one of: ", "a list; each: [")
     for _, leaf, _ in RECORDS.values():
-        for rule in compile_policy(leaf):
-            if not rule.rule.startswith(listed_by_code) and rule.rule != "a string":
-                words = rule.rule.replace("<", "&lt;").replace(">", "&gt;")
-                assert words in page or f"| `{rule.name}`" in page
+        policy = compile_policy(leaf)
+        for name, rule in zip(policy.names, policy.rules, strict=True):
+            if not rule.startswith(listed_by_code) and rule != "a string":
+                words = rule.replace("<", "&lt;").replace(">", "&gt;")
+                assert words in page or f"| `{name}`" in page

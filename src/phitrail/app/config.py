@@ -1,9 +1,10 @@
-"""tenant.yaml, policy.yaml, anchors.yaml: terms, numbers and places outside.
+"""tenant.yaml, policy.yaml, anchors.yaml, sources.yaml: terms, numbers, who else.
 
 Each is read once, strictly: an unknown key is refused, an error names file and key and
 never quotes a value. `tenant.yaml` says who we are and which terms we use; `policy.yaml`
 holds numbers; `anchors.yaml`, which may be absent, says who holds checkpoints off this
-host. Code holds none of it.
+host; `sources.yaml`, which may be absent, says which systems number what they record. Code
+holds none of it.
 """
 
 import os
@@ -19,12 +20,13 @@ from phitrail.anchor.settings import AnchorSettings
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.codes import Action
-from phitrail.events.shapes import ModelName, TenantName, Term
+from phitrail.events.shapes import ModelName, TenantName, Term, VerifierKeyText
 from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
 
 TENANT_FILE = "tenant.yaml"
 POLICY_FILE = "policy.yaml"
 ANCHORS_FILE = "anchors.yaml"
+SOURCES_FILE = "sources.yaml"
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -64,6 +66,24 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tables_need_encrypted_volume: bool = False
     anchors_needed: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     anchor_within_s: Annotated[float, msgspec.Meta(gt=0, le=2_592_000)] = 3_600.0
+    source_heartbeat_s: Seconds = 60.0
+    source_silent_after_s: Seconds = 180.0
+    source_late_after_s: Seconds = 300.0
+
+
+class RegisteredSource(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """One source of sources.yaml: its name and the public half of its credential."""
+
+    source: Term
+    vkey: VerifierKeyText
+
+
+class _Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """sources.yaml."""
+
+    sources: tuple[RegisteredSource, ...]
 
 
 STARTER_VOCABULARY: dict[str, tuple[str, ...]] = {
@@ -217,6 +237,33 @@ def write_anchors(directory: Path, anchors: Sequence[AnchorSettings]) -> None:
         StorageError: the old file stands.
     """
     DurableFiles(directory).put_many({ANCHORS_FILE: print_anchors(anchors)})
+
+
+def read_sources(directory: Path) -> tuple[RegisteredSource, ...]:
+    """Read sources.yaml; nothing where there is none.
+
+    Raises:
+        ConfigError: a source or key in it is wrong, or two have one name.
+    """
+    place = directory / SOURCES_FILE
+    if not place.exists():
+        return ()
+    sources = _read(place, _Sources).sources
+    if len({one.source for one in sources}) < len(sources):
+        raise ConfigError(f"{place}: two sources have one name; give each its own")
+    return sources
+
+
+def write_sources(directory: Path, sources: Sequence[RegisteredSource]) -> bytes:
+    """Write sources.yaml; durable on return, which gives its bytes.
+
+    Raises:
+        StorageError: the old file stands.
+    """
+    head = "# Which systems number what they record; `phitrail source add` adds one.\n"
+    data = (head + _yaml(_Sources(sources=tuple(sources)))).encode()
+    DurableFiles(directory).put_many({SOURCES_FILE: data})
+    return data
 
 
 def _without_defaults(anchor: AnchorSettings) -> dict[str, object]:

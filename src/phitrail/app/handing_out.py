@@ -1,10 +1,11 @@
-"""The recovery key leaves once: into files of the operator's, or onto the screen.
+"""Keys that leave once: into files of the operator's, or onto the screen.
 
 1. A key in one line goes into FILE; its shares into FILE.1, FILE.2 and FILE.3, one for
    each of three people. The files are made first, mode 0600, and must not exist: a
    trail whose recovery key could not be handed out is not made.
 2. Nothing keeps the key after that. Whoever loses it cannot replace a signing key after
    a compromise.
+3. The credential of a source goes into one such file, and is not kept either.
 """
 
 import os
@@ -15,6 +16,7 @@ from typing import TextIO
 
 from phitrail.app.founding import Founded
 from phitrail.errors import InputError, StorageError
+from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.recovery import COMMENT, SHARES, SHARES_NEEDED
 
@@ -61,11 +63,38 @@ def found_with_recovery_files(
     return founded
 
 
-def _make(path: Path) -> TextIO:
+def make_credential_file(path: Path) -> TextIO:
+    """Make the file that the credential of a source goes to; it must not exist yet.
+
+    Raises:
+        InputError: it exists.
+        StorageError: it cannot be made.
+    """
+    return _make(path, "--out")
+
+
+def write_credential(file: TextIO, line: Protected[str]) -> None:
+    """Write the credential; durable on return.
+
+    Raises:
+        StorageError: it cannot be written; register the source again.
+    """
+    try:
+        file.write(unprotect(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageError(
+            f"the credential could not be written: {error.strerror}; add the source again "
+            "with --replace"
+        ) from error
+
+
+def _make(path: Path, option: str = "--recovery-out") -> TextIO:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise InputError.for_field("--recovery-out", "must not exist yet") from None
+        raise InputError.for_field(option, "must not exist yet") from None
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     return os.fdopen(handle, "w", encoding="utf-8")

@@ -12,9 +12,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.app import handover
-from phitrail.app.config import Policy, Tenant, read_policy, read_tenant
+from phitrail.app.config import Policy, Tenant, read_policy, read_sources, read_tenant
 from phitrail.capture.exchange import Systems
 from phitrail.capture.recorder import Recorder
+from phitrail.capture.source import Source
 from phitrail.capture.text_hash import TextHasher
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
@@ -99,8 +100,12 @@ class Trail:
         self.identity.close()
 
 
-def open_trail(directory: Path) -> Trail:
+def open_trail(directory: Path, *, source: Source | None = None) -> Trail:
     """Open a trail for writing and reading, and finish what a succession left undone.
+
+    Args:
+        directory: where it stands.
+        source: the epoch that this process numbers its events in, where it is a source.
 
     Raises:
         ConfigError: there is no trail, or a file or key is missing or wrong.
@@ -120,7 +125,7 @@ def open_trail(directory: Path) -> Trail:
     except BaseException:
         journal.close()
         raise
-    trail = assemble(directory, tenant, policy, keys, log_keys, journal)
+    trail = assemble(directory, tenant, policy, keys, log_keys, journal, source)
     if begun is not None:
         try:
             record_succession(trail, begun)
@@ -163,6 +168,7 @@ def assemble(
     keys: LocalKeys,
     log_keys: Mapping[str, LogKeys],
     journal: Journal,
+    source: Source | None = None,
 ) -> Trail:
     """Put the parts of a trail together; starts the writer threads.
 
@@ -171,6 +177,7 @@ def assemble(
     systems, vocabulary = tenant.identity, tenant.terms()
     with ExitStack() as opened:
         opened.callback(journal.close)
+        registered = [one.source for one in read_sources(directory)]
         identity = IdentityMap(
             directory / IDENTITY,
             tenant=tenant.tenant,
@@ -193,6 +200,8 @@ def assemble(
             systems=Systems(systems.patient, systems.record, systems.user),
             actions=tenant.actions,
             idempotency=Mac(keys, names.IDEMPOTENCY).digest,
+            source=source,
+            registered=registered,
         ),
         TextHasher(Mac(keys, names.TEXT_HASH).written),
         appender,

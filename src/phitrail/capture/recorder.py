@@ -310,7 +310,7 @@ class Recorder:
         if source is None:
             return (None,) * len(drafts)
         return [
-            source.take() if "source_seq" in draft.record.__struct_fields__ else None
+            source.take() if source.may_number(draft.record) else None
             for draft in drafts
         ]
 

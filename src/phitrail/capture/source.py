@@ -8,7 +8,9 @@
    the numbers have come.
 3. A number is given once. Where the log refused the event, or had it already, the number
    goes to the next event; where nobody knows whether it was kept, it is not given again.
-4. A caller cannot number for a source: the door refuses an event that names a registered
+4. Until its opening is in the log an epoch gives no number but that of the opening: two
+   processes may find that they began at once, and then one of them takes another epoch.
+5. A caller cannot number for a source: the door refuses an event that names a registered
    source other than the one that this process holds the credential of, or that brings
    numbers of its own, unless it is imported.
 
@@ -16,6 +18,7 @@ Parts of one event share its number. What is missing is found by `projection.com
 """
 
 import heapq
+import secrets
 import threading
 from collections.abc import Collection
 from datetime import datetime
@@ -30,7 +33,8 @@ from phitrail.tlog.note import Signer, VerifierKey, parse_note, sign_note, verif
 
 COMPONENT: Final = "phitrail"
 _FIRST_LINE: Final = "phitrail/source-epoch/v1"
-NUMBER_FIELDS: Final = ("source_epoch", "source_seq")
+_NUMBER: Final = "source_seq"
+NUMBER_FIELDS: Final = ("source_epoch", _NUMBER)
 
 
 def source_name(tenant: str, source_id: str) -> str:
@@ -70,7 +74,16 @@ class Source:
         self._trail_id = trail_id
         self._lock = threading.Lock()
         self._next = 0
+        self.is_begun = False
         self._returned: list[int] = []
+
+    def may_number(self, record: CallerRecord) -> bool:
+        """Say whether a record gets a number of this epoch."""
+        is_opening = (
+            isinstance(record, AuditEvent)
+            and record.event_type == EventType.SOURCE_EPOCH_OPENED
+        )
+        return (self.is_begun or is_opening) and _NUMBER in record.__struct_fields__
 
     @property
     def given(self) -> int:
@@ -96,7 +109,12 @@ class Source:
         text = epoch_text(self._trail_id, self.source_id, self.epoch)
         note = sign_note(text, [self._signer]).decode()
         proof = note.rstrip("\n").rsplit(" ", 1)[1]
-        return self._event(EventType.SOURCE_EPOCH_OPENED, now, source_proof=proof)
+        return self._event(
+            EventType.SOURCE_EPOCH_OPENED,
+            now,
+            source_proof=proof,
+            run_id=secrets.token_hex(8),  # two processes never say the same
+        )
 
     def heartbeat(self, now: datetime) -> CallerEvent:
         """Make the event that says that the source lives, and how far its numbers are."""

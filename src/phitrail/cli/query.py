@@ -4,7 +4,6 @@ DuckDB and PyArrow are loaded when one of them runs, not by every other command.
 """
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from phitrail.cli.options import (
     examples,
 )
 from phitrail.cli.output import Output
+from phitrail.cli.times import parse_moment
 from phitrail.errors import InputError
 from phitrail.events.codes import Action, EventType, Log, Outcome
 from phitrail.events.ids import format_time
@@ -226,12 +226,4 @@ def _identifier(given: str | None) -> Protected[str] | None:
 
 def _moment(field: str, given: str | None) -> str | None:
     """Write a day or a time in the one written form."""
-    if given is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise InputError.for_field(
-            field, "a day or a time in UTC, as 2026-11-21 or 2026-11-21T08:30:00Z"
-        ) from None
-    return format_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return None if given is None else format_time(parse_moment(field, given))

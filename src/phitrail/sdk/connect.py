@@ -15,16 +15,23 @@ from phitrail.sdk.trail import AsyncTrail, Trail
 
 DEFAULT_TRAIL = "./phitrail"
 TRAIL_VARIABLE = "PHITRAIL_TRAIL"
+SOURCE_VARIABLE = "PHITRAIL_SOURCE"
 
 
 def connect(
-    where: str | Path | None = None, *, receipts: str | Path | None = ""
+    where: str | Path | None = None,
+    *,
+    source: str | Path | None = None,
+    receipts: str | Path | None = "",
 ) -> Trail:
     """Open a trail for use by threads.
 
     Args:
         where: the trail's directory; by default the variable `PHITRAIL_TRAIL`, or
             `./phitrail`.
+        source: the file with this application's credential from `phitrail source add`; its
+            events are numbered then, so that one that is missing shows. By default the
+            variable `PHITRAIL_SOURCE`; without either, nothing is numbered.
         receipts: the directory in which this application keeps what it is promised, best
             on another disk than the trail; None to keep nothing. By default the variable
             `PHITRAIL_RECEIPTS`, or `phitrail/receipts` in the user's state directory.
@@ -36,11 +43,14 @@ def connect(
             checkpoint from outside.
         StorageError: a file cannot be opened.
     """
-    return Trail(*_open(where, receipts))
+    return Trail(*_open(where, source, receipts))
 
 
 async def aconnect(
-    where: str | Path | None = None, *, receipts: str | Path | None = ""
+    where: str | Path | None = None,
+    *,
+    source: str | Path | None = None,
+    receipts: str | Path | None = "",
 ) -> AsyncTrail:
     """Open a trail for use on an event loop; see `connect`.
 
@@ -50,14 +60,16 @@ async def aconnect(
         IntegrityError: the log broke a promise, or is behind a checkpoint from outside.
         StorageError: a file cannot be opened.
     """
-    return AsyncTrail(*await asyncio.to_thread(_open, where, receipts))
+    return AsyncTrail(*await asyncio.to_thread(_open, where, source, receipts))
 
 
 def _open(
-    where: str | Path | None, receipts: str | Path | None
+    where: str | Path | None,
+    source: str | Path | None,
+    receipts: str | Path | None,
 ) -> tuple[Backend, Promises | None]:
     directory = receipts_directory(receipts, os.environ)
-    backend = _open_backend(where)
+    backend = _open_backend(where, source)
     if directory is None:
         return backend, None
     try:
@@ -72,7 +84,7 @@ def _open(
     return backend, promises
 
 
-def _open_backend(where: str | Path | None) -> Backend:
+def _open_backend(where: str | Path | None, source: str | Path | None) -> Backend:
     place = str(where or os.environ.get(TRAIL_VARIABLE) or DEFAULT_TRAIL)
     if "://" in place:
         raise ConfigError(
@@ -80,4 +92,5 @@ def _open_backend(where: str | Path | None) -> Backend:
         )
     from phitrail.sdk.directory import Directory
 
-    return Directory(Path(place))
+    credential = source or os.environ.get(SOURCE_VARIABLE)
+    return Directory(Path(place), source=Path(credential) if credential else None)

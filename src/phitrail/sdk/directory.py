@@ -1,7 +1,8 @@
 """A directory of logs on this host, opened for writing.
 
 Opening starts the writer threads, a pipeline that publishes while it holds the lease, a
-keeper that brings the tables up to the log, and one that hands checkpoints to anchors.
+keeper that brings the tables up to the log, and one that hands checkpoints to anchors. A
+process that holds the credential of a source opens an epoch first and closes it last.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -9,10 +10,13 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from phitrail.app import clock
 from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.config import read_anchors
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
+from phitrail.app.source_keeping import SourceKeeper
+from phitrail.app.sources import begin_epoch, read_credential
 from phitrail.app.wiring import Trail, open_trail, read_pins
 from phitrail.app.witnessed import witnessed_sizes
 from phitrail.capture.text_hash import TextHasher
@@ -29,9 +33,12 @@ from phitrail.tlog.receipt import Receipt
 class Directory:
     """One open directory; safe to share among threads, not across a fork."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, source: Path | None = None) -> None:
         anchors = read_anchors(path)
-        self.parts: Trail = open_trail(path)
+        epoch = None
+        if source is not None:
+            epoch = begin_epoch(path, read_credential(source), clock.now())
+        self.parts: Trail = open_trail(path, source=epoch)
         self.hasher = self.parts.hasher
         self.place = str(path.resolve())
         self.trail_id = read_pins(path)[Log.AUDIT].genesis.trail_id
@@ -48,6 +55,13 @@ class Directory:
         self._keeper = TableKeeper(self.parts)
         self._keeper.start()
         self._is_closed = False
+        self._source = None if epoch is None else SourceKeeper(self.parts, epoch)
+        if self._source is not None:
+            try:
+                self._source.start()
+            except BaseException:
+                self.close()
+                raise
 
     def record_many(
         self, records: Sequence[CallerRecord], now: datetime
@@ -155,6 +169,8 @@ class Directory:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._source is not None:
+            self._source.close()
         self._keeper.close()
         self._anchors.close()
         self.parts.stop_writing()
