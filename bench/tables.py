@@ -2,31 +2,41 @@
 
     make bench PART=tables ARGS="--sizes 100000,1000000,10000000"
 
-The tables are built by `log rebuild` from sealed bundles and asked as `log query` asks
-(without recording the read, which costs the same whatever is asked). Each question is asked
-for several patients, users and days; medians, range and n are printed. `--plain-runs` says
-how often the two yardsticks are asked; a scan of ten million lines takes its time.
+The tables are built by `log rebuild` from sealed bundles, joined as `log follow` joins them,
+and asked as `log query` asks (without recording the read, which costs the same whatever is
+asked). Each question is asked for several patients, users and days; medians, range and n are
+printed. *Opened and asked* opens the tables for each question anew, as every command does.
+*The command* is a process of its own, with Python's start and the record of the read; its
+output is JSON lines. Files are in the page cache.
+
+`--plain-runs` says how often the two yardsticks are asked; a scan of ten million lines takes
+its time. With `--dir` the trails are kept there, and taken from there if they are there.
 """
 
 import argparse
+import multiprocessing
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 from bench import table_yardsticks as plain
 from bench.big_trail import NOW, make_trail
-from bench.clinic_leaves import START, YEAR_S, leaves, patient, user
+from bench.clinic_leaves import START, leaves, patient, user
 from bench.figures import Spread, print_machine, print_table
 from phitrail.app.query_answer import Answer, answer_filter
 from phitrail.app.query_filter import Filter
-from phitrail.app.tables import open_tables, rebuild_tables
+from phitrail.app.tables import advance_tables, open_tables, rebuild_tables
 from phitrail.app.wiring import Trail, open_trail
 from phitrail.durable.files import DurableFiles
 from phitrail.events.codes import Log
@@ -36,6 +46,8 @@ from phitrail.projection.follower import REBUILT_ROWS, build_segment, read_range
 from phitrail.projection.segments import ManifestSeal, SegmentStore
 from phitrail.projection.tables import Tables
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PEOPLE = (50, 500, 1_500, 5_000, 20_000, 60_000, 120_000)
 DAYS = (20, 90, 200, 300, 340)
 AGGREGATE = (
@@ -90,6 +102,12 @@ def timed(call: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
+def alone(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call in a process of its own, so that the memory of one part is not another's."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(call, *arguments, **named).result()
+
+
 def by_patient(number: int) -> Filter:
     """Everything that touched this patient, and what each access led to."""
     return Filter(patient=patient(number), with_accesses=True, limit=100_000)
@@ -135,17 +153,56 @@ def measure_fold() -> tuple[float, float]:
         return 65_536 / tail_s, FOLDED / whole_s
 
 
-def ask_tables(
-    trail: Trail, runs: int
-) -> tuple[dict[str, Spread], dict[str, int], float]:
-    """Ask the tables; return times in ms, rows found, and the time to open them."""
-    opened: list[float] = []
-    for _ in range(3):
-        began = time.perf_counter()
-        with open_tables(trail, NOW):
-            opened.append((time.perf_counter() - began) * 1000)
+def ask_tables(trail: Trail, runs: int) -> tuple[dict[str, Spread], dict[str, int]]:
+    """Ask the tables; return times in ms, and rows found."""
+    opened = Spread.of([_open_ms(trail) for _ in range(max(runs, 3))])
+    anew = [
+        timed(lambda n=number: _open_and_ask(trail, by_patient(n)))  # type: ignore[misc]
+        for number in PEOPLE
+    ]
     with open_tables(trail, NOW) as tables:
-        return *_ask(tables, runs), Spread.of(opened).median
+        times, rows = _ask(tables, runs)
+    return times | {"opening": opened, "opened and asked": Spread.of(anew)}, rows
+
+
+def _open_ms(trail: Trail) -> float:
+    began = time.perf_counter()
+    with open_tables(trail, NOW):
+        return (time.perf_counter() - began) * 1000
+
+
+def _open_and_ask(trail: Trail, wanted: Filter) -> None:
+    with open_tables(trail, NOW) as tables:
+        answer_filter(tables, wanted)
+
+
+def ask_by_command(directory: Path, root: Path) -> dict[str, Spread]:
+    """Ask for patients by `phitrail log query`, without and with proofs, in ms."""
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    phitrail = [sys.executable, "-m", "phitrail"]
+    query = ["log", "query", "--trail", str(directory), "--format", "jsonl"]
+    query += ["-n", "100000", "--timeline", "--patient"]
+
+    def run(*arguments: str) -> float:
+        return timed(
+            lambda: subprocess.run(  # noqa: S603 - our own command
+                [*phitrail, *arguments],
+                check=True,
+                capture_output=True,
+                env=environment,
+            )
+        )
+
+    run(*query, patient(PEOPLE[0]))
+    places = {number: str(root / f"{directory.name}-{number}") for number in PEOPLE}
+    return {
+        "`phitrail --version`": Spread.of([run("--version") for _ in PEOPLE]),
+        "the command": Spread.of([run(*query, patient(n)) for n in PEOPLE]),
+        "the command, with proofs": Spread.of(
+            [run(*query, patient(n), "--prove", place) for n, place in places.items()]
+        ),
+    }
 
 
 def _ask(tables: Tables, runs: int) -> tuple[dict[str, Spread], dict[str, int]]:
@@ -209,14 +266,20 @@ def ask_plain(lines: Path, place: Path, runs: int) -> tuple[list[list[str]], flo
     return rows, load_s
 
 
-def measure(size: int, runs: int, plain_runs: int, root: Path) -> list[str]:
+def measure(
+    size: int,
+    runs: int,
+    plain_runs: int,
+    root: Path,
+    scratch: Path,
+) -> list[str]:
     """Measure one size; return its row of the growth table."""
     directory = root / f"trail-{size}"
-    began = time.perf_counter()
-    lines = make_trail(directory, size)
-    print(
-        f"\n{size:,} entries made in {time.perf_counter() - began:,.0f} s", flush=True
-    )
+    lines = directory.with_suffix(".jsonl")
+    print(f"\n{size:,} entries", flush=True)
+    if not lines.exists():
+        made_ms = timed(lambda: make_trail(directory, size))
+        print(f"made in {made_ms / 1000:,.0f} s", flush=True)
     with Memory() as memory:
         rebuild_ms = timed(lambda: rebuild_tables(directory, (Log.AUDIT,), processes=2))
     print(
@@ -224,11 +287,22 @@ def measure(size: int, runs: int, plain_runs: int, root: Path) -> list[str]:
     )
     trail = open_trail(directory)
     try:
+        with Memory() as joining:
+            joined_ms = timed(lambda: advance_tables(trail, NOW, close_rows=1))
+        print(
+            f"joined in {joined_ms / 1000:,.1f} s, {joining.peak_mb:,.0f} MB",
+            flush=True,
+        )
         with Memory() as asking:
-            times, rows, open_ms = ask_tables(trail, runs)
+            times, rows = ask_tables(trail, runs)
     finally:
         trail.close()
-    print({what: spread.show() for what, spread in times.items()}, open_ms, flush=True)
+    times |= ask_by_command(directory, scratch)
+    print_table(
+        f"{size:,} entries: what the tables take, ms",
+        ("what", "median (range)", "n"),
+        [[what, spread.show(), str(spread.n)] for what, spread in times.items()],
+    )
     on_disk = sum(
         f.stat().st_size for f in (directory / "state/tables").rglob("*.parquet")
     )
@@ -240,21 +314,25 @@ def measure(size: int, runs: int, plain_runs: int, root: Path) -> list[str]:
             "JSON lines + Python, ms",
             "SQLite with indexes, ms",
         ),
-        _side_by_side(times, lines, root / f"{size}.db", plain_runs),
+        _side_by_side(times, lines, scratch / f"{size}.db", plain_runs),
     )
     print(
-        f"rows found: {rows} over {runs} rounds; opening {open_ms:,.0f} ms; asking "
-        f"needs {asking.peak_mb:,.0f} MB; a year of {size / YEAR_S:,.2f} events/s"
+        f"rows found: {rows} over {runs} rounds; asking needs {asking.peak_mb:,.0f} MB"
     )
-    shutil.rmtree(directory)
-    lines.unlink()
+    print_machine()
+    if root == scratch:
+        shutil.rmtree(directory)
+        lines.unlink()
     return [
         f"{size:,}",
         *(times[what].show() for what in ("patient", "user, day", "aggregate")),
-        f"{open_ms:,.0f}",
+        times["opening"].show(),
+        times["opened and asked"].show(),
+        times["the command"].show(),
         f"{rebuild_ms / 1000:,.1f}",
         f"{size / rebuild_ms * 1000:,.0f}",
-        f"{max(memory.peak_mb, asking.peak_mb):,.0f}",
+        f"{joined_ms / 1000:,.1f}",
+        f"{max(memory.peak_mb, joining.peak_mb, asking.peak_mb):,.0f}",
         f"{on_disk / size:,.0f}",
     ]
 
@@ -272,21 +350,28 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="100000,1000000,10000000")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--plain-runs", type=int, default=1)
     parser.add_argument("--dir", type=Path, default=None)
     given = parser.parse_args()
+    if given.dir is not None:
+        given.dir.mkdir(parents=True, exist_ok=True)
     print_machine()
-    tail, whole = measure_fold()
+    tail, whole = alone(measure_fold)
     print_table(
         "Folding, events/s",
         ("into the tail", "into a durable segment"),
         [[f"{tail:,.0f}", f"{whole:,.0f}"]],
     )
-    with tempfile.TemporaryDirectory(dir=given.dir) as root:
+    with tempfile.TemporaryDirectory(dir=given.dir) as made:
         rows = [
-            measure(
-                -(-int(size) // 256) * 256, given.runs, given.plain_runs, Path(root)
+            alone(
+                measure,
+                -(-int(size) // 256) * 256,
+                given.runs,
+                given.plain_runs,
+                given.dir or Path(made),
+                Path(made),
             )
             for size in given.sizes.split(",")
         ]
@@ -294,7 +379,8 @@ def main() -> None:
         "Growth (ms; median and range)",
         (
             "entries", "by patient", "user and day", "aggregate", "opening",
-            "rebuild, s", "rebuild, events/s", "peak MB", "bytes/entry",
+            "opened and asked", "the command", "rebuild, s", "rebuild, events/s",
+            "joining, s", "peak MB", "bytes/entry",
         ),
         rows,
     )  # fmt: skip
