@@ -13,7 +13,8 @@ from tests.trails import NOW, found
 
 from phitrail.app import clock, query_filter
 from phitrail.app.documents import open_document
-from phitrail.app.query import Answer, Question, ask, write_proofs
+from phitrail.app.query import Question, ask, write_proofs
+from phitrail.app.query_answer import Answer
 from phitrail.app.query_filter import Filter
 from phitrail.app.running import RunningTrail, run_trail
 from phitrail.app.table_checks import verify_tables

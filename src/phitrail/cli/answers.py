@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from phitrail.app.query import Answer
+from phitrail.app.query_answer import Answer
 from phitrail.cli.answer_format import AnswerFormat
 from phitrail.cli.output import Output
 from phitrail.events.ids import format_time
