@@ -110,7 +110,7 @@ FIELDS = {
     "severity": "how bad",
     "share_e6": "share of the use case that the version serves, in millionths",
     "source_epoch": "which run of the source, counted from 0",
-    "source_event_id": "the event's id in the system that it came from",
+    "source_event_id": "the event's id where it came from; of a gap, `epoch:first-last`",
     "source_id": "which source sent it",
     "source_ip": "from where",
     "source_proof": "the source's signature over its new epoch",

@@ -57,26 +57,37 @@ def read_sources_state(
         IntegrityError: tables or log are damaged; the message says what to run.
         StorageError: a file cannot be read.
     """
-    policy = trail.policy
     with open_tables(trail, now) as tables:
         found = read_completeness(
             tables,
             since,
             min(until, now),
-            late_after=timedelta(seconds=policy.source_late_after_s),
-            silent_after=timedelta(seconds=policy.source_silent_after_s),
+            late_after=timedelta(seconds=trail.policy.source_late_after_s),
+            silent_after=timedelta(seconds=trail.policy.source_silent_after_s),
         )
-        keys = _registrations(tables)
-        as_of = dict(tables.as_of)
+        unproven = find_unproven(trail, tables, found.epochs)
+        return SourcesRead(found, unproven, dict(tables.as_of))
+
+
+def find_unproven(
+    trail: Trail, tables: Tables, epochs: Sequence[Epoch]
+) -> dict[tuple[str, int], str]:
+    """Say of which epochs nobody can tell who opened them, and why.
+
+    Raises:
+        IntegrityError: the genesis of the audit log cannot be read.
+        StorageError: a file cannot be read.
+    """
+    keys = _registrations(tables)
     trail_id = read_pins(trail.directory)[Log.AUDIT].genesis.trail_id
     unproven = {}
     with closing(trail.reader(Log.AUDIT)) as reader:
-        for epoch in found.epochs:
+        for epoch in epochs:
             try:
                 _check(reader, epoch, keys, trail_id)
             except IntegrityError as error:
                 unproven[epoch.source_id, epoch.epoch] = str(error)
-    return SourcesRead(found, unproven, as_of)
+    return unproven
 
 
 def _registrations(tables: Tables) -> list[tuple[str, VerifierKey, int]]:

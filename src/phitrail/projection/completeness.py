@@ -159,7 +159,7 @@ def read_completeness(
         StorageError: a file cannot be read.
     """
     end = until.replace(tzinfo=None)
-    epochs = tuple(_epochs(tables, end, silent_after, until))
+    epochs = read_epochs(tables, until, silent_after)
     seen = tuple(e for e in epochs if _is_within(e, since))
     hours: defaultdict[tuple[str, datetime], HourCount] = defaultdict(HourCount)
     _count_events(tables, hours, end, late_after)
@@ -175,6 +175,18 @@ def read_completeness(
         if since <= place[1] + HOUR and place[1] >= _hour(since) and place[1] < until
     }
     return Completeness(since, until, seen, kept)
+
+
+def read_epochs(
+    tables: Asked, until: datetime, silent_after: timedelta
+) -> tuple[Epoch, ...]:
+    """Read what is known of every epoch that was heard before `until`.
+
+    Raises:
+        InputError: it took too long.
+        StorageError: a file cannot be read.
+    """
+    return tuple(_epochs(tables, until.replace(tzinfo=None), silent_after, until))
 
 
 def _is_within(epoch: Epoch, since: datetime) -> bool:

@@ -1,8 +1,9 @@
 """A directory of logs on this host, opened for writing.
 
 Opening starts the writer threads, a pipeline that publishes while it holds the lease, a
-keeper that brings the tables up to the log, and one that hands checkpoints to anchors. A
-process that holds the credential of a source opens an epoch first and closes it last.
+keeper that brings the tables up to the log, one that hands checkpoints to anchors, and a
+watcher that says what went wrong with the sources. A process that holds the credential of
+a source opens an epoch first and closes it last.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -16,6 +17,7 @@ from phitrail.app.config import read_anchors
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.source_keeping import SourceKeeper
+from phitrail.app.source_watch import SourceWatcher
 from phitrail.app.sources import begin_epoch, read_credential
 from phitrail.app.wiring import Trail, open_trail, read_pins
 from phitrail.app.witnessed import witnessed_sizes
@@ -54,6 +56,10 @@ class Directory:
         self._anchors.start()
         self._keeper = TableKeeper(self.parts)
         self._keeper.start()
+        self._watcher = SourceWatcher(
+            self.parts, is_publishing=lambda: self._pipeline.is_publishing
+        )
+        self._watcher.start()
         self._is_closed = False
         self._source = None if epoch is None else SourceKeeper(self.parts, epoch)
         if self._source is not None:
@@ -171,6 +177,7 @@ class Directory:
         self._is_closed = True
         if self._source is not None:
             self._source.close()
+        self._watcher.close()
         self._keeper.close()
         self._anchors.close()
         self.parts.stop_writing()
