@@ -163,7 +163,9 @@ FILTERS: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "holds"), FILTERS, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("given", "holds"), FILTERS, ids=[str(given)[:40] for given, _ in FILTERS]
+)
 def test_a_filter_finds_what_a_scan_of_the_log_finds(
     trail: RunningTrail,
     given: dict[str, Any],
