@@ -27,6 +27,7 @@ COMMANDS = (
     "log export",
     "log query",
     "log match",
+    "log unclosed",
     "log rebuild",
     "anchor",
     "anchor add",

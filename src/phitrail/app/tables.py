@@ -10,10 +10,10 @@
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from phitrail.app.table_store import open_store
 from phitrail.app.wiring import JOURNAL, KEYS, Trail, wire_log_keys
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
-from phitrail.errors import ConfigError, IntegrityError, StorageError
+from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.keys.local import LocalKeys
 from phitrail.projection.fold import Folder
@@ -131,11 +131,19 @@ def _advance(
 
 
 @contextmanager
-def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
+def open_tables(
+    trail: Trail, now: datetime, *, sizes: Mapping[str, int] | None = None
+) -> Iterator[Tables]:
     """Open the tables of all logs up to what is durable now.
+
+    Args:
+        trail: the open trail.
+        now: the present time.
+        sizes: show each log through the views (`Tables.ask`) as it was at this size.
 
     Raises:
         ConfigError: the volume is not what policy requires.
+        InputError: a log is smaller than the size that is asked for.
         IntegrityError: tables or log are damaged; the message says what to run.
         StorageError: a file cannot be read.
     """
@@ -149,7 +157,15 @@ def open_tables(trail: Trail, now: datetime) -> Iterator[Tables]:
         )
     with spilling(trail.directory, threads=THREADS, memory_mb=MEMORY_MB) as connection:
         states = [_state(trail, log, connection) for log in Log]
+        if sizes is not None:
+            states = [_cut(state, sizes[state.log.value]) for state in states]
         yield Tables.open(states, connection)
+
+
+def _cut(state: LogState, size: int) -> LogState:
+    if size > state.size:
+        raise InputError.for_field("as_of", f"the {state.log} log is smaller than that")
+    return replace(state, size=size, is_cut=True)
 
 
 def _pending(trail: Trail, log: Log) -> int:

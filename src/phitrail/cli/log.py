@@ -1,7 +1,7 @@
 """`phitrail log`: import, show, tail, prove, export; more verbs stand in files of their own.
 
-Query and rebuild: `cli.query`. Match: `cli.match`. Showing, proving and exporting write
-one `audit_log_read` into the audit log first.
+Query and rebuild: `cli.query`. Match: `cli.match`. Unclosed: `cli.unclosed`. Showing,
+proving and exporting write one `audit_log_read` into the audit log first.
 """
 
 import sys
@@ -25,7 +25,7 @@ from phitrail.app.reading import (
     tail_entries,
 )
 from phitrail.app.running import run_trail
-from phitrail.cli import history, match, query
+from phitrail.cli import history, match, query, unclosed
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
@@ -72,6 +72,7 @@ def log(context: typer.Context) -> None:
 history.add_to(app)
 query.add_to(app)
 match.add_to(app)
+unclosed.add_to(app)
 
 
 @app.command(

@@ -55,6 +55,8 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "log_prove",
             "log_query",
             "log_match",
+            "log_unclosed",
+            "completeness_statement",
             "tenant_created",
         }
     ),

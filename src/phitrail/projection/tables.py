@@ -39,13 +39,17 @@ TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """One state of one log's tables: segments in a directory, and the rows after them."""
+    """One state of one log's tables: segments in a directory, and the rows after them.
+
+    Where it is cut, the views show the entries before `size` alone, as they were then.
+    """
 
     log: Log
     segments: tuple[Segment, ...]
     directory: Path
     tail: pa.Table | None
     size: int
+    is_cut: bool = False
 
 
 class Tables:
@@ -186,11 +190,13 @@ class Tables:
                 order = ([CLUSTER] if has_records(log) else []) + columns
                 files = [file for s in state.segments for file in s.events]
                 source = self.events(log, files, [CLUSTER, *columns])
-                self._define(log.value, order, source)
+                until = f" WHERE {INDEX} < {state.size}" if state.is_cut else ""
+                self._define(log.value, order, source + until)
                 if has_records(log):
                     order = [*(c.name for c in RECORD_COLUMNS), CLUSTER]
                     files = [file for s in state.segments for file in s.records]
-                    self._define(f"{log}_records", order, self.records(log, files))
+                    source = self.records(log, files) + until
+                    self._define(f"{log}_records", order, source)
             for view in VIEWS:
                 self._connection.execute(f"CREATE VIEW {view.name} AS {view.select}")
         except duckdb.Error as error:

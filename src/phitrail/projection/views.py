@@ -47,6 +47,28 @@ VIEWS: Final = (
         FROM audit WHERE access_id IS NOT NULL GROUP BY access_id""",
     ),
     View(
+        "unclosed_accesses",
+        "one access that was opened and never closed; imported history is left out",
+        f"""SELECT a.access_id, min(a.timestamp_utc) AS opened_at,
+            min(a.received_at) AS received_at, max(a.user_id) AS user_id,
+            max(a.user_role) AS user_role, max(a.department) AS department,
+            max(a.use_case) AS use_case, max(a.purpose_of_use) AS purpose_of_use,
+            max(a.ai_model_id) AS ai_model_id,
+            max(a.ai_model_version) AS ai_model_version,
+            max(a.request_id) AS request_id, max(a.session_id) AS session_id,
+            max(a.source_id) AS source_id, max(a.source_epoch) AS source_epoch,
+            max(a.assurance) AS assurance,
+            count(DISTINCT a.event_id) AS opening_count,
+            count(DISTINCT nullif(r.patient, '')) AS patient_count,
+            count(DISTINCT r.record) AS record_count, min(a.idx) AS first_idx
+        FROM audit a LEFT JOIN audit_records r ON r.idx = a.idx
+            AND r.cluster = a.cluster
+        WHERE a.event_type IN {OPENINGS} AND coalesce(a.assurance, '') <> 'imported'
+            AND a.access_id IS NOT NULL AND a.access_id NOT IN (SELECT access_id FROM audit
+                WHERE event_type = 'access_closed' AND access_id IS NOT NULL)
+        GROUP BY a.access_id""",
+    ),
+    View(
         "records_touched",
         "one record of one patient that one event names",
         """SELECT r.patient, r.record, r.resource_type, e.idx, e.event_id, e.access_id,
