@@ -17,7 +17,7 @@ from phitrail.app.config import (
     write_config,
 )
 from phitrail.events.vocabulary import FIELDS_OF_LIST
-from phitrail.sdk.connect import SOURCE_VARIABLE, TRAIL_VARIABLE
+from phitrail.sdk.connect import SOURCE_VARIABLE, SPOOL_VARIABLE, TRAIL_VARIABLE
 from phitrail.sdk.promise_store import RECEIPTS_VARIABLE
 
 PAGE = DOCS / "configuration.md"
@@ -88,4 +88,5 @@ def test_the_variables_are_on_the_page() -> None:
         TRAIL_VARIABLE,
         RECEIPTS_VARIABLE,
         SOURCE_VARIABLE,
+        SPOOL_VARIABLE,
     ]

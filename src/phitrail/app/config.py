@@ -69,6 +69,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     source_heartbeat_s: Seconds = 60.0
     source_silent_after_s: Seconds = 180.0
     source_late_after_s: Seconds = 300.0
+    reconcile_tolerance_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 120.0
     spool_age_s: Seconds = 3_600.0
     spool_events: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100_000
     access_unclosed_after_s: Seconds = 3_600.0

@@ -10,9 +10,9 @@ the identity map.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 from msgspec import Meta
 
@@ -22,7 +22,15 @@ from phitrail.events.canonical import check_identifier
 from phitrail.events.protected import Protected
 from phitrail.events.shapes import CallerUserId
 from phitrail.events.unprotect import unprotect
-from phitrail.identity.map import IdentityMap, SubjectKey
+from phitrail.identity.map import SubjectKey
+
+
+class KnowsSubjects(Protocol):
+    """Who is known: the identity map, or the stand-in of a rehearsal."""
+
+    @property
+    def cached(self) -> Callable[[SubjectKey], str | None]:
+        """Give the surrogate of a subject that is known, or `None`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ _AS_CALLERS_WRITE_IT = re.compile(_USER_RULE.pattern or "")
 class Exchange:
     """Exchanges the identifiers of events; `unmet` subjects must be resolved first."""
 
-    identity: IdentityMap
+    identity: KnowsSubjects
     systems: Systems
 
     def fields(self, event: CallerEvent, unmet: list[SubjectKey]) -> Mapping[str, Any]:

@@ -17,13 +17,13 @@ The same id with other content is refused, and the refusal is itself recorded. A
 with many patient records goes in parts that share the event id, in one transaction.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from phitrail.capture.exchange import Exchange, Systems
+from phitrail.capture.exchange import Exchange, KnowsSubjects, Systems
 from phitrail.capture.nonces import Nonces
 from phitrail.capture.source import Source, check_numbers
 from phitrail.errors import (
@@ -46,8 +46,7 @@ from phitrail.events.ids import format_time, new_uuid7
 from phitrail.events.security import SecurityEvent
 from phitrail.events.unprotect import unprotect
 from phitrail.events.vocabulary import Vocabulary
-from phitrail.identity.map import IdentityMap, SubjectKey
-from phitrail.tlog.appender import Appender
+from phitrail.identity.map import SubjectKey
 from phitrail.tlog.entry import Entry, Item, Sequenced
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.receipt import Receipt
@@ -56,6 +55,7 @@ RECORDS_IN_A_PART = 200
 SET_BY_THE_LOG = ("received_at", "nonce", "part", "parts")
 """Fields that a caller may not give: they would contradict what the journal indexes."""
 _NO_SURROGATES: Mapping[str, Any] = {}
+_NO_TIMES: Mapping[str, str] = {}
 
 
 class _Draft(NamedTuple):
@@ -67,14 +67,36 @@ class _Draft(NamedTuple):
     surrogates: Mapping[str, Any]
 
 
+class Appends(Protocol):
+    """What the door needs of a log: `tlog.appender`, or the stand-in of a rehearsal."""
+
+    def append(self, item: Item) -> Sequenced:
+        """Append entries as one; return once they are durable."""
+
+    def append_async(self, item: Item) -> Awaitable[Sequenced]:
+        """Do as `append`, on the running event loop."""
+
+
+class Resolves(KnowsSubjects, Protocol):
+    """What the door needs of an identity map, or of the stand-in of a rehearsal."""
+
+    def resolve(self, subjects: Sequence[SubjectKey]) -> tuple[str, ...]:
+        """Return the surrogates of subjects; durable on return."""
+
+    def resolve_async(
+        self, subjects: Sequence[SubjectKey]
+    ) -> Awaitable[tuple[str, ...]]:
+        """Do as `resolve`, on the running event loop."""
+
+
 class Recorder:
     """Records events; safe to use from many threads and from event loops."""
 
     def __init__(
         self,
         *,
-        appender: Appender,
-        identity: IdentityMap,
+        appender: Appends,
+        identity: Resolves,
         vocabulary: Vocabulary,
         systems: Systems,
         actions: Mapping[str, Action],
@@ -104,9 +126,18 @@ class Recorder:
         return self.record_many((record,), now)[0]
 
     def record_many(
-        self, records: Sequence[CallerRecord], now: datetime
+        self,
+        records: Sequence[CallerRecord],
+        now: datetime,
+        times: Mapping[str, str] = _NO_TIMES,
     ) -> tuple[Receipt, ...]:
         """Record events of any logs as one transaction: all of them or none.
+
+        Args:
+            records: what happened.
+            now: the time of receipt.
+            times: by event id, when something happened that waited elsewhere and says no
+                time itself; by default now.
 
         Raises:
             InputError: names the field and the rule.
@@ -120,7 +151,7 @@ class Recorder:
             drafts, unmet = self._drafts_again(drafts)
         numbers = self._numbers(drafts)
         try:
-            items = self._items(drafts, numbers, now)
+            items = self._items(drafts, numbers, now, times)
             sequenced = self._appender.append(_whole(items))
         except PhitrailError as error:
             self._give_back(numbers, error)
@@ -226,20 +257,26 @@ class Recorder:
     # --- step 5 ---
 
     def _items(
-        self, drafts: Sequence[_Draft], numbers: Sequence[int | None], now: datetime
+        self,
+        drafts: Sequence[_Draft],
+        numbers: Sequence[int | None],
+        now: datetime,
+        times: Mapping[str, str] = _NO_TIMES,
     ) -> list[Item]:
         return [
-            self._item(draft, number, now)
+            self._item(draft, number, now, times.get(draft.event_id))
             for draft, number in zip(drafts, numbers, strict=True)
         ]
 
-    def _item(self, draft: _Draft, number: int | None, now: datetime) -> Item:
+    def _item(
+        self, draft: _Draft, number: int | None, now: datetime, time: str | None = None
+    ) -> Item:
         """Build the entries of one record."""
         event_key = _key(draft.event_id)
         return tuple(
             [
                 self._entry(leaf, event_key, part, draft.mac)
-                for part, leaf in enumerate(self._leaves(draft, number, now))
+                for part, leaf in enumerate(self._leaves(draft, number, now, time))
             ]
         )
 
@@ -254,13 +291,13 @@ class Recorder:
         )
 
     def _leaves(
-        self, draft: _Draft, number: int | None, now: datetime
+        self, draft: _Draft, number: int | None, now: datetime, time: str | None
     ) -> Sequence[LeafRecord]:
         record = draft.record
         received_at = format_time(now)
         added = {
             "event_id": draft.event_id,
-            "timestamp_utc": record.timestamp_utc or received_at,
+            "timestamp_utc": record.timestamp_utc or time or received_at,
             "received_at": received_at,
             "nonce": self._nonces.draw(),
             **draft.surrogates,

@@ -6,7 +6,8 @@
 3. One item's refusal (an exception in its place of the results) is its own. An error of
    the whole batch is everybody's: `StorageError` (nothing kept) leaves the writer
    running; anything else poisons it, since what is on disk is no longer known, and every
-   later call fails until the owner opens the store again.
+   later call fails until the owner opens the store again, with the same `IntegrityError`
+   where it was one.
 4. A process forked after the queue was made has no writer thread: it is refused at once.
 
 The commit function runs on the writer thread alone, so it needs no lock of its own.
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from phitrail.errors import OutcomeUnknownError, StorageError
+from phitrail.errors import IntegrityError, OutcomeUnknownError, StorageError
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -156,6 +157,8 @@ class GroupCommit(Generic[ItemT, ResultT]):
             )
 
     def _refuse_if_stopped(self) -> None:
+        if isinstance(self._poison, IntegrityError):
+            raise IntegrityError(str(self._poison)) from self._poison
         if self._poison is not None:
             raise StorageError(
                 f"{self._name} stopped after a failed write; open the trail again"

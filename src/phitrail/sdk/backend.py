@@ -23,9 +23,15 @@ class Backend(Protocol):
         """Hashes texts under the tenant's key."""
 
     def record_many(
-        self, records: Sequence[CallerRecord], now: datetime
+        self,
+        records: Sequence[CallerRecord],
+        now: datetime,
+        times: Mapping[str, str] = ...,
     ) -> tuple[Receipt, ...]:
-        """Record events as one; return once they are durable."""
+        """Record events as one; return once they are durable.
+
+        `times` says by event id when something happened that waited in a spool.
+        """
 
     def record_many_async(
         self, records: Sequence[CallerRecord], now: datetime

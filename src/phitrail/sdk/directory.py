@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from phitrail.app import clock
 from phitrail.app.anchor_keeping import AnchorKeeper
@@ -70,10 +71,13 @@ class Directory:
                 raise
 
     def record_many(
-        self, records: Sequence[CallerRecord], now: datetime
+        self,
+        records: Sequence[CallerRecord],
+        now: datetime,
+        times: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[Receipt, ...]:
         """Record events as one; return once they are durable."""
-        return self.parts.recorder.record_many(records, now)
+        return self.parts.recorder.record_many(records, now, times)
 
     def record_many_async(
         self, records: Sequence[CallerRecord], now: datetime

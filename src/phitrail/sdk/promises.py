@@ -12,6 +12,9 @@
 4. A broken promise is written, with both notes, beside the store; the log is told too,
    where it still takes records; and the caller gets an `IntegrityError` that says where.
    The store keeps what was promised: the same is found again until somebody decides.
+5. Where records may wait in a spool, a log that is down is no error of ours: the first
+   contact is then made when it is back. What is spooled was not promised, and is noted when
+   it was replayed.
 """
 
 import hashlib
@@ -59,17 +62,23 @@ class Promises:
         self._thread = threading.Thread(
             target=self._run, name="phitrail-promises", daemon=True
         )
+        self._may_be_down = False
+        self._is_first_due = False
         self.failure: IntegrityError | None = None
 
-    def start(self) -> None:
+    def start(self, *, may_be_down: bool = False) -> None:
         """Ask what became of earlier promises, then keep the ones to come.
+
+        Args:
+            may_be_down: whether a log that cannot be read is waited for (rule 5).
 
         Raises:
             IntegrityError: a promise was broken; the message says where the evidence is.
             StorageError: the store cannot be read or written.
         """
+        self._may_be_down = may_be_down
         try:
-            self.contact(is_first=True)
+            self._contact_if_up(is_first=True)
         except BaseException:
             self._stop.set()
             self._store.close()
@@ -77,8 +86,18 @@ class Promises:
         self._thread.start()
 
     def note(self, receipts: Iterable[Receipt]) -> None:
-        """Remember what was acknowledged just now."""
-        self._pending.extend(receipts)
+        """Remember what was acknowledged just now; what is spooled promises nothing."""
+        self._pending.extend(one for one in receipts if not one.is_spooled)
+
+    def _contact_if_up(self, *, is_first: bool = False) -> None:
+        try:
+            self.contact(is_first=is_first or self._is_first_due)
+        except StorageError:
+            if not self._may_be_down:
+                raise
+            self._is_first_due |= is_first
+        else:
+            self._is_first_due = False
 
     def contact(self, *, is_first: bool = False) -> None:
         """Hold the logs to what they promised, and keep what they promised since.
@@ -135,16 +154,16 @@ class Promises:
         if self._thread.is_alive():
             self._thread.join()
         try:
-            self.contact()
+            self._contact_if_up()
         finally:
             self._store.close()
 
     def _run(self) -> None:
         while not self._stop.wait(CONTACT_EVERY_S):
-            if not self._pending:
+            if not self._pending and not self._is_first_due:
                 continue
             try:
-                self.contact()
+                self._contact_if_up()
             except IntegrityError as error:
                 self.failure = error
                 return

@@ -5,6 +5,8 @@
 2. `witnessed`: then a configured witness has cosigned a checkpoint that covers each entry.
    Witnesses are asked at once, and again each second, by whoever publishes.
 
+A receipt that is spooled names no entry, so there is nothing to wait for yet.
+
 The caller asks again and again, at its own pace, until it is over or too late.
 """
 
@@ -27,6 +29,7 @@ class Waiting:
 
     Raises:
         InputError: there is no such stage.
+        UnverifiableError: the event stands in no log yet.
     """
 
     def __init__(
@@ -39,6 +42,11 @@ class Waiting:
     ) -> None:
         if stage not in ("published", "witnessed"):
             raise InputError.for_field("stage", "published or witnessed")
+        if receipt.is_spooled:
+            raise UnverifiableError(
+                "the event waits in the spool and stands in no log yet: record it again "
+                "under the same event id once the log is back, and wait for that receipt"
+            )
         self._receipt = receipt
         self._is_for_witness = stage == "witnessed"
         self._deadline_us = clock.monotonic_us() + int(timeout_s * 1e6)

@@ -42,11 +42,25 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The durable outcome of one event: its entries and a promise for each log."""
+    """The durable outcome of one event: its entries and a promise for each log.
+
+    One that `is_spooled` names no entry and promises nothing: its event is durable in the
+    spool of its program and in no log yet.
+    """
 
     event_id: str
     positions: tuple[Position, ...]
     promises: Mapping[str, bytes]
+
+    @classmethod
+    def spooled(cls, event_id: str) -> Self:
+        """Acknowledge an event that waits in a spool."""
+        return cls(event_id, (), {})
+
+    @property
+    def is_spooled(self) -> bool:
+        """Whether the event waited in a spool when this was given, and in no log."""
+        return not self.positions
 
     def to_json(self) -> bytes:
         """Write the receipt as one JSON object."""
@@ -117,9 +131,14 @@ class Receipt:
     @classmethod
     def _read(cls, written: "_Written | None") -> Self:
         """Take what was decoded; the value that did not fit is never shown."""
-        if written is None or not written.entries:
+        if written is None:
             raise InputError.for_field(
                 "receipt", "not a phitrail receipt: give one as it was written"
+            )
+        if not written.entries:
+            raise InputError.for_field(
+                "receipt",
+                "names no entry: its event was spooled, and nothing was promised yet",
             )
         if written.promises.keys() != {entry.log for entry in written.entries}:
             raise InputError.for_field(
@@ -164,13 +183,15 @@ def check_receipt(
 ) -> Mapping[str, Checkpoint]:
     """Check a receipt's promises; return the promised head of each log.
 
-    1. Every log that holds an entry has a promise.
+    1. It names an entry, and every log that holds one has a promise.
     2. The promise is signed by that log's promise key, and by none of another kind.
     3. The promised tree is large enough to hold the entry.
 
     Raises:
         IntegrityError: names the step that failed.
     """
+    if receipt.is_spooled:
+        raise IntegrityError("step 1: it names no entry: its event was spooled")
     heads: dict[str, Checkpoint] = {}
     for position in receipt.positions:
         note = receipt.promises.get(position.log)
