@@ -16,7 +16,7 @@ from tests.trails import read_leaves
 
 from phitrail.app import clock
 from phitrail.app.config import Policy, read_sources, read_tenant, write_config
-from phitrail.app.source_checks import SourcesRead, read_sources_state
+from phitrail.app.source_checks import read_sources_state
 from phitrail.app.sources import add_source, begin_epoch, open_epoch, read_credential
 from phitrail.app.wiring import Trail, open_trail, read_pins
 from phitrail.capture.source import Source, source_name
@@ -24,6 +24,7 @@ from phitrail.errors import ConfigError, InputError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, Log
 from phitrail.events.unprotect import unprotect
+from phitrail.projection.completeness import SourcesRead
 from phitrail.sdk.connect import connect
 from phitrail.tlog.note import Signer
 

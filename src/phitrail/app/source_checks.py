@@ -7,7 +7,6 @@ without such a proof was numbered by somebody else.
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from phitrail.app.tables import open_tables
@@ -17,7 +16,7 @@ from phitrail.errors import IntegrityError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Log
-from phitrail.projection.completeness import Completeness, Epoch, read_completeness
+from phitrail.projection.completeness import Epoch, SourcesRead, read_completeness
 from phitrail.projection.tables import Tables
 from phitrail.tlog.note import VerifierKey, parse_vkey
 from phitrail.tlog.reader import LogReader
@@ -26,26 +25,6 @@ _REGISTERED = (
     "SELECT object_id, source_vkey, idx FROM audit "
     "WHERE event_type = 'source_registered' ORDER BY idx"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SourcesRead:
-    """What is known of the sources, which epochs nobody proved, and up to where.
-
-    Attributes:
-        found: the numbers.
-        unproven: (source, epoch) of those without a proof, and why.
-        as_of: the size of each log that was looked at.
-    """
-
-    found: Completeness
-    unproven: dict[tuple[str, int], str]
-    as_of: dict[str, int]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing is missing, doubled, silent, crashed or unproven."""
-        return self.found.is_complete and not self.unproven
 
 
 def read_sources_state(

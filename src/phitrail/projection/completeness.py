@@ -137,6 +137,26 @@ class Completeness:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SourcesRead:
+    """What is known of the sources, which epochs nobody proved, and up to where.
+
+    Attributes:
+        found: the numbers.
+        unproven: (source, epoch) of those without a proof, and why.
+        as_of: the size of each log that was looked at.
+    """
+
+    found: Completeness
+    unproven: dict[tuple[str, int], str]
+    as_of: dict[str, int]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing, doubled, silent, crashed or unproven."""
+        return self.found.is_complete and not self.unproven
+
+
 def read_completeness(
     tables: Asked,
     since: datetime,
