@@ -114,7 +114,7 @@ def import_history(
         StorageError: the log, the report or the file of refusals could not be written.
     """
     # 1. The map.
-    field_map = _read_map(map_path, form)
+    field_map = read_field_map(map_path, form)
 
     # 2. The entries.
     parts = trail.parts
@@ -145,7 +145,12 @@ def import_history(
     return ImportedHistory(counts, report, reader.unit, cast("str", event.event_id))
 
 
-def _read_map(path: Path | None, form: HistoryForm) -> FieldMap:
+def read_field_map(path: Path | None, form: HistoryForm) -> FieldMap:
+    """Read the caller's map, or take the one that comes with the form.
+
+    Raises:
+        InputError: it cannot be read or does not fit, or CSV comes without one.
+    """
     if path is None:
         if form is HistoryForm.CSV:
             raise InputError.for_field(

@@ -111,14 +111,26 @@ def _exchange(
         ("record", systems.record, question.record_id),
     ):
         if identifier is not None:
-            _check_rate(trail, tables, by=by, now=now)
+            check_lookup_rate(trail, tables, by=by, now=now)
             surrogate = find_surrogate(trail.identity, system, identifier)
-            _record_lookup(trail, by=by, now=now, count=int(surrogate is not None))
+            record_lookup(
+                trail,
+                by=by,
+                now=now,
+                reason_code="log_query",
+                count=int(surrogate is not None),
+            )
             wanted = msgspec.structs.replace(wanted, **{field: surrogate or NOBODY})
     return wanted
 
 
-def _check_rate(trail: Trail, tables: Tables, *, by: str, now: datetime) -> None:
+def check_lookup_rate(trail: Trail, tables: Tables, *, by: str, now: datetime) -> None:
+    """Refuse another look-up to somebody who has used up the number of this hour.
+
+    Raises:
+        RefusedError: says how many policy gives.
+        StorageError: a file cannot be read.
+    """
     limit = trail.policy.identity_lookups_per_hour
     lookups = Filter(
         event_type=EventType.IDENTITY_LOOKED_UP,
@@ -134,7 +146,15 @@ def _check_rate(trail: Trail, tables: Tables, *, by: str, now: datetime) -> None
         )
 
 
-def _record_lookup(trail: Trail, *, by: str, now: datetime, count: int) -> None:
+def record_lookup(
+    trail: Trail, *, by: str, now: datetime, reason_code: str, count: int
+) -> None:
+    """Record that identifiers were looked up, and how many of them are known here.
+
+    Raises:
+        InputError: `by` is no user id.
+        StorageError: not recorded; the answer may not be used.
+    """
     event: CallerEvent = AuditEvent(
         event_type=EventType.IDENTITY_LOOKED_UP,
         event_id=new_uuid7(now),
@@ -144,7 +164,7 @@ def _record_lookup(trail: Trail, *, by: str, now: datetime, count: int) -> None:
         attribution_basis=AttributionBasis.STATIC,
         action=Action.QUERY,
         outcome=Outcome.SUCCESS,
-        reason_code="log_query",
+        reason_code=reason_code,
         result_count=count,
         service_component=COMPONENT,
         assurance=Assurance.ENFORCED,
