@@ -14,6 +14,7 @@ from phitrail.app.reading import system_user
 from phitrail.app.running import run_trail
 from phitrail.app.source_checks import SourcesRead, read_sources_state
 from phitrail.app.sources import add_source
+from phitrail.cli import reconcile
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, Reader, TrailDirectory, examples
@@ -151,6 +152,9 @@ def completeness(
     else:
         _tell(output, read)
     return ExitCode.OK if read.is_complete else ExitCode.CHECK_FAILED
+
+
+reconcile.add_to(app)
 
 
 def _object(read: SourcesRead) -> Mapping[str, object]:
