@@ -167,3 +167,19 @@ def test_output_for_a_pipe_is_plain_and_whole(trail_dir: Path) -> None:
     assert "\x1b" not in out
     assert str(place) in out
     assert "UNANCHORED" in out
+
+
+def test_a_command_that_asks_no_table_loads_no_table_engine() -> None:
+    """A quarter of a second at every command is felt by whoever types them."""
+    script = (
+        "import sys; import phitrail.cli.main; "
+        "print([name for name in ('duckdb', 'pyarrow') if name in sys.modules])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert loaded.stdout == "[]\n"
