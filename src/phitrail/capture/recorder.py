@@ -291,7 +291,7 @@ class Recorder:
         )
 
     def _leaves(
-        self, draft: _Draft, number: int | None, now: datetime, time: str | None
+        self, draft: _Draft, number: int | None, now: datetime, time: str | None = None
     ) -> Sequence[LeafRecord]:
         record = draft.record
         received_at = format_time(now)
