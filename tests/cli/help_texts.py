@@ -40,6 +40,7 @@ COMMANDS = (
     "source",
     "source add",
     "source list",
+    "source statement",
     "source completeness",
     "witness",
     "witness init",

@@ -12,16 +12,15 @@ from phitrail.app.config import read_sources
 from phitrail.app.handing_out import make_credential_file, write_credential
 from phitrail.app.reading import system_user
 from phitrail.app.running import run_trail
-from phitrail.app.source_checks import SourcesRead, read_sources_state
 from phitrail.app.sources import add_source
-from phitrail.cli import reconcile
+from phitrail.cli import reconcile, statement
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, Reader, TrailDirectory, examples
 from phitrail.cli.output import Output
 from phitrail.cli.times import parse_moment
 from phitrail.events.ids import format_time
-from phitrail.projection.completeness import HOUR, Epoch, HourCount
+from phitrail.projection.completeness import HOUR, Epoch, HourCount, SourcesRead
 
 BARS: Final = " ▁▂▃▄▅▆▇█"
 MISSING: Final = "!"
@@ -41,6 +40,9 @@ app = typer.Typer(
 def source(context: typer.Context) -> None:
     """Systems that number what they record, and what is known to be missing of it."""
     require_verb(context)
+
+
+statement.add_to(app)
 
 
 @app.command(
@@ -141,6 +143,8 @@ def completeness(
     Exit code 1 if something is missing, doubled or silent, or an epoch was opened without
     the credential of its source.
     """
+    from phitrail.app.source_checks import read_sources_state  # noqa: PLC0415 - loads DuckDB
+
     output = Output(as_json)
     now = clock.now()
     begin = parse_moment("--from", since) if since else now - timedelta(days=1)

@@ -20,6 +20,7 @@ from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory
 from phitrail.cli.output import Output
 from phitrail.cli.receipts import code_with_receipts, print_receipt_checks
+from phitrail.cli.statement import check_statements, statements_object
 from phitrail.errors import InputError
 from phitrail.events.codes import Log
 from phitrail.evidence.findings import Finding
@@ -77,6 +78,14 @@ def verify(
             help="A receipt, or the evidence of a broken promise; may be repeated.",
         ),
     ] = None,
+    statement: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--statement",
+            metavar="FILE",
+            help="A completeness statement; may be repeated.",
+        ),
+    ] = None,
     log: Annotated[
         list[Log] | None,
         typer.Option(
@@ -105,9 +114,17 @@ def verify(
     A log without a checkpoint from outside can only be consistent with itself: exit code
     3, unless --log names logs that have one. A copy without keys can be verified too.
 
-    With --receipt alone, only the logs that receipts name are verified.
+    With --receipt alone, only the logs that receipts name are verified. With --statement
+    alone, who signed it and the roots of the logs are checked, and nothing is derived.
     """
     output = Output(as_json)
+    checked = check_statements(output, trail, statement or [])
+    if checked and not any(
+        (log, checkpoint, witness, timestamp, receipt, deep, tables)
+    ):
+        if as_json:
+            output.data({"statements": statements_object(checked)})
+        return ExitCode.OK
     outside = [note for source in checkpoint or () for note in read_brought(source)]
     stamped, amiss = read_stamped(
         trail, timestamp or (), tsa_certificate or (), outside
@@ -134,6 +151,7 @@ def verify(
     if as_json:
         more: dict[str, object] = {"tables": checks} if tables else {}
         more |= {"receipts": receipts} if receipt else {}
+        more |= {"statements": statements_object(checked)} if checked else {}
         output.data(verification_object(found) | more)
     else:
         print_verification(output, found)
