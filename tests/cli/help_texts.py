@@ -42,6 +42,7 @@ COMMANDS = (
     "source list",
     "source statement",
     "source completeness",
+    "source reconcile",
     "witness",
     "witness init",
     "witness add-log",
