@@ -90,7 +90,9 @@ def read_head(files: SpoolFiles) -> Head:
         StorageError: it cannot be read.
     """
     try:
-        found = files.database.execute("SELECT sealed FROM head").fetchall()
+        found = files.database.execute(
+            "SELECT CAST(sealed AS BLOB) FROM head"
+        ).fetchall()
     except sqlite3.Error as error:
         raise storage_error("the spool", error) from error
     if len(found) != 1 or type(found[0][0]) is not bytes:
@@ -108,7 +110,8 @@ def read_rows(files: SpoolFiles, head: Head, at_most: int) -> list[tuple[Waiting
     number, before = head.done, head.done_hash
     try:
         rows = files.database.execute(
-            "SELECT number, sealed FROM row ORDER BY number LIMIT ?", (at_most + 1,)
+            "SELECT number, CAST(sealed AS BLOB) FROM row ORDER BY number LIMIT ?",
+            (at_most + 1,),
         ).fetchall()
     except sqlite3.Error as error:
         raise storage_error("the spool", error) from error

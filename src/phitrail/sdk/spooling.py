@@ -306,7 +306,7 @@ class Spooling:
             if self._attempt():
                 pause_s = FIRST_PAUSE_S
                 self._due.clear()
-                if self._is_due:  # it came between the last look and here
+                if self._is_due or self._stop.is_set():  # it came since the last look
                     self._due.set()
                 continue
             self._stop.wait(pause_s)
