@@ -133,6 +133,7 @@ def test_a_spool_of_days_is_said_and_its_events_are_there(week: Path) -> None:
 
     assert not known.is_complete
     assert (spool.events, spool.is_whole, known.missing.numbers) == (5, True, 0)
+    assert known.received.late == 5
 
 
 def test_a_registered_source_that_was_never_heard_is_named(week: Path) -> None:

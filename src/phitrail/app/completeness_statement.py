@@ -148,6 +148,7 @@ def known_to(
     policy = trail.policy
     thresholds = Thresholds(
         silent_after_ms=round(policy.source_silent_after_s * 1000),
+        late_after_ms=round(policy.source_late_after_s * 1000),
         unclosed_after_ms=round(policy.access_unclosed_after_s * 1000),
     )
     known_at = now
@@ -159,7 +160,7 @@ def known_to(
     ) as tables:
         epochs = read_window_epochs(tables, window, scope, thresholds)
         unproven = find_unproven(trail, tables, epochs)
-        received = read_received(tables, window, scope)
+        received = read_received(tables, window, scope, thresholds)
         known = Known(
             tenant=trail.tenant.tenant,
             trail_id=read_pins(trail.directory)[Log.AUDIT].genesis.trail_id,

@@ -59,7 +59,9 @@ class Window:
         return since < self.until and until > self.since
 
 
-def read_received(tables: Asked, window: Window, scope: Scope) -> Received:
+def read_received(
+    tables: Asked, window: Window, scope: Scope, thresholds: Thresholds
+) -> Received:
     """Count what stands in the audit log.
 
     Raises:
@@ -73,13 +75,15 @@ def read_received(tables: Asked, window: Window, scope: Scope) -> Received:
         "count(DISTINCT event_id) AS events, "
         f"count(DISTINCT access_id) FILTER (event_type IN {OPENINGS}) AS accesses, "
         "count(DISTINCT event_id) FILTER (is_numbered) AS numbered, "
-        "count(DISTINCT event_id) FILTER (received_at >= ?) AS after_window "
+        "count(DISTINCT event_id) FILTER (received_at >= ?) AS after_window, "
+        "count(DISTINCT event_id) FILTER (epoch_ms(received_at) - "
+        "epoch_ms(timestamp_utc) > ?) AS late "
         f"FROM (SELECT *, {_IS_NUMBERED} AS is_numbered FROM (SELECT * REPLACE "
         f"(coalesce(assurance, '{UNSTATED}') AS assurance) FROM audit) e WHERE "
         "timestamp_utc >= ? AND timestamp_utc < ? AND "
         f"event_type IN {_OF_USE} AND {where}) "
         "GROUP BY GROUPING SETS ((assurance), ()) ORDER BY assurance",
-        [until, since, until, *values],
+        [until, thresholds.late_after_ms, since, until, *values],
     ).to_pylist()
     total = next(row for row in rows if row["is_total"])
     return Received(
@@ -88,6 +92,7 @@ def read_received(tables: Asked, window: Window, scope: Scope) -> Received:
         numbered=total["numbered"],
         unnumbered=total["events"] - total["numbered"],
         after_window=total["after_window"],
+        late=total["late"],
         others=_others(tables, window, scope),
     )
 

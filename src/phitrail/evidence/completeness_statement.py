@@ -69,6 +69,7 @@ class Received(_Part):
         numbered: how many events have a number of a source.
         unnumbered: how many have none, so that none of them could be missed.
         after_window: how many were received only after the window had ended.
+        late: how many were received later after their own time than policy admits.
         others: events of the scope that are about something else, such as reads of the
             log; epochs and heartbeats of sources are in none of these numbers.
     """
@@ -78,6 +79,7 @@ class Received(_Part):
     numbered: int
     unnumbered: int
     after_window: int
+    late: int
     others: int
 
 
@@ -194,9 +196,10 @@ class OpenAccesses(_Part):
 
 
 class Thresholds(_Part):
-    """The numbers of policy that decide what counts as silent and as released."""
+    """The numbers of policy that decide what counts as silent, late and released."""
 
     silent_after_ms: int
+    late_after_ms: int
     unclosed_after_ms: int
 
 

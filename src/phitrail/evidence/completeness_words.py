@@ -53,6 +53,11 @@ def _received(known: Known) -> Iterator[str]:
             else f"{received.unnumbered} of them without a number of a source: if others "
             "like them were lost or never recorded, nothing here would show it."
         )
+    if received.late:
+        yield (
+            f"{received.late} came more than {known.thresholds.late_after_ms / 1000:g} "
+            "seconds after their own time."
+        )
     if received.after_window:
         yield f"{received.after_window} came only after the window had ended."
 
