@@ -356,6 +356,42 @@ def test_every_statement_may_fail(memory_path: Path, kind: Kind) -> None:
     assert at > 20
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_statement_of_a_replay_may_fail(memory_path: Path, kind: Kind) -> None:
+    """What waits is given until it is forgotten, in order, its end once."""
+    at = 0
+    for at in range(1000):
+        place = memory_path / str(at)
+        fill(place, 5)
+        fault = Fault(kind, at)
+        taken = take_all(place, fault)
+
+        assert [one for one in taken if one in whole(5)] == whole(5)[1:-1]
+        assert len(taken) == 7
+        if not fault.was_reached:
+            break
+    assert at > 20
+
+
+def take_all(place: Path, fault: Fault) -> list[str | None]:
+    """Replay as a careful program does, into a log that takes each id once."""
+    log: dict[str | None, None] = {}
+    for _ in range(5):
+        try:
+            spool = Spool.open(place, LIMITS, NOW, connect=faulty_connect(fault))
+        except StorageError:
+            continue
+        with closing(spool):
+            try:
+                while rows := spool.next_rows(2):
+                    log |= {one.event_id: None for row in rows for one in row.records}
+                    spool.mark_replayed(rows[-1].number)
+            except StorageError:
+                continue
+        return list(log)
+    raise AssertionError("one fault must not stop a careful program")
+
+
 def work(place: Path, fault: Fault) -> list[str]:
     """Make a spool and fill it, as a careful program does; say what was acknowledged."""
     acknowledged: list[str] = []

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 from tests.app.test_sources import credential_of, read
-from tests.trails import check_whole, event_id, phi_read, read_leaves
+from tests.faults.test_situations import mounted, use_every_byte
+from tests.trails import check_whole, copy_trail, event_id, phi_read, read_leaves
 
 from phitrail.app import clock
 from phitrail.app.config import Policy, read_tenant, write_config
@@ -656,3 +657,44 @@ def test_threads_through_outages_lose_and_double_nothing(
 def any_alive(workers: Sequence[threading.Thread]) -> bool:
     """Say whether a thread still works."""
     return any(worker.is_alive() for worker in workers)
+
+
+# --- a disk that is full indeed ---
+
+
+def test_a_full_disk_is_bridged_and_a_second_one_is_not(
+    founded: Path, tmp_path: Path
+) -> None:
+    """The real thing: no room for the journal, then none for the spool either."""
+    with (
+        mounted(tmp_path / "log", "-t", "tmpfs", "-o", "size=3m", "none") as disk,
+        mounted(tmp_path / "own", "-t", "tmpfs", "-o", "size=1m", "none") as own,
+    ):
+        directory = copy_trail(founded, disk / "trail")
+        trail = connect(directory, receipts=None, spool=own / "spool")
+        trail.record(phi_read(0))
+        use_every_byte(disk)
+        given: list[Receipt] = []
+        record_until(trail, given, lambda receipt: receipt.is_spooled)
+        use_every_byte(own)
+        with pytest.raises(StorageError):
+            record_until(trail, given, lambda _: False)
+        (own / "ballast").unlink()
+        (disk / "ballast").unlink()
+        trail.close()
+        with connect(directory, receipts=None, spool=own / "spool") as trail:
+            until_replayed(trail)
+        told = story(directory)
+
+    assert {str(n) for n in range(len(given) + 1)} <= set(told)
+    assert len(told) == len(set(told)), "something stands there twice"
+
+
+def record_until(
+    trail: Trail, given: list[Receipt], is_enough: Callable[[Receipt], bool]
+) -> None:
+    """Record events until a receipt is what was waited for; keep each."""
+    for number in range(len(given) + 1, 2000):
+        given.append(trail.record(phi_read(number)))
+        if is_enough(given[-1]):
+            return
