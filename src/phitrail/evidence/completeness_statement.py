@@ -34,7 +34,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A part of a statement."""
 
 
-class Scope(_Part):
+class Scope(_Part, frozen=True, kw_only=True):
     """Which window and what in it; times in UTC, `since` included and `until` not."""
 
     since: str
@@ -44,7 +44,7 @@ class Scope(_Part):
     source: str | None = None
 
 
-class LogAt(_Part):
+class LogAt(_Part, frozen=True, kw_only=True):
     """One log as far as the statement looked: its name, size and root (base64)."""
 
     log: str
@@ -53,14 +53,14 @@ class LogAt(_Part):
     root: str
 
 
-class Counted(_Part):
+class Counted(_Part, frozen=True, kw_only=True):
     """How many events, and how many accesses were opened by them."""
 
     events: int
     accesses: int
 
 
-class Received(_Part):
+class Received(_Part, frozen=True, kw_only=True):
     """What the audit log holds of the use of PHI and models, by its own time.
 
     Attributes:
@@ -83,7 +83,7 @@ class Received(_Part):
     others: int
 
 
-class MissingNumbers(_Part):
+class MissingNumbers(_Part, frozen=True, kw_only=True):
     """Numbers of one epoch that are in no log, from `first` to `last`."""
 
     source: str
@@ -93,7 +93,7 @@ class MissingNumbers(_Part):
     noticed_at: str
 
 
-class Silent(_Part):
+class Silent(_Part, frozen=True, kw_only=True):
     """A time in which an epoch should have been heard and was not."""
 
     source: str
@@ -102,7 +102,7 @@ class Silent(_Part):
     until: str
 
 
-class EpochSaid(_Part):
+class EpochSaid(_Part, frozen=True, kw_only=True):
     """An epoch of a source with which something is wrong, and what."""
 
     source: str
@@ -112,7 +112,7 @@ class EpochSaid(_Part):
     why: str
 
 
-class Spooled(_Part):
+class Spooled(_Part, frozen=True, kw_only=True):
     """A time in which a spool took what the log could not.
 
     What follows `since` is null while nothing says that it came to an end; `is_whole` says
@@ -126,7 +126,7 @@ class Spooled(_Part):
     is_whole: bool | None
 
 
-class Missing(_Part):
+class Missing(_Part, frozen=True, kw_only=True):
     """What is known to be missing, of all persons.
 
     Attributes:
@@ -151,7 +151,7 @@ class Missing(_Part):
     spooled_count: int
 
 
-class Compared(_Part):
+class Compared(_Part, frozen=True, kw_only=True):
     """One comparison with somebody else's count that covers a part of the window."""
 
     index: int
@@ -166,7 +166,7 @@ class Compared(_Part):
     refused: int
 
 
-class Reconciled(_Part):
+class Reconciled(_Part, frozen=True, kw_only=True):
     """What was held against somebody else's count.
 
     `state` is `reconciled`, `partly reconciled`, `numbered, not reconciled` or `neither
@@ -178,7 +178,7 @@ class Reconciled(_Part):
     comparison_count: int
 
 
-class OpenAccess(_Part):
+class OpenAccess(_Part, frozen=True, kw_only=True):
     """One access without a closing."""
 
     access_id: str
@@ -187,7 +187,7 @@ class OpenAccess(_Part):
     is_treated_as_released: bool
 
 
-class OpenAccesses(_Part):
+class OpenAccesses(_Part, frozen=True, kw_only=True):
     """The accesses of the scope that were opened in the window and never closed."""
 
     count: int
@@ -195,7 +195,7 @@ class OpenAccesses(_Part):
     oldest: tuple[OpenAccess, ...]
 
 
-class Thresholds(_Part):
+class Thresholds(_Part, frozen=True, kw_only=True):
     """The numbers of policy that decide what counts as silent, late and released."""
 
     silent_after_ms: int
@@ -203,7 +203,7 @@ class Thresholds(_Part):
     unclosed_after_ms: int
 
 
-class Known(_Part):
+class Known(_Part, frozen=True, kw_only=True):
     """What is known, from the logs alone."""
 
     tenant: str
@@ -239,7 +239,7 @@ class Known(_Part):
         )
 
 
-class Support(_Part):
+class Support(_Part, frozen=True, kw_only=True):
     """What stands behind one log up to `size`, as the log's own host knows it.
 
     Attributes:
@@ -263,7 +263,7 @@ class Support(_Part):
     findings: int | None = None
 
 
-class Made(_Part):
+class Made(_Part, frozen=True, kw_only=True):
     """Who made the statement and when; `index` is the audit entry that says so."""
 
     at: str
@@ -271,7 +271,7 @@ class Made(_Part):
     index: int
 
 
-class Statement(_Part):
+class Statement(_Part, frozen=True, kw_only=True):
     """The whole statement."""
 
     known: Known
