@@ -2,7 +2,8 @@
 
 Each source runs processes (epochs) that number their events, now and then beat, and end in
 order or not. Faults: events lost, doubled, late, received in another order, stamped by a
-skewed clock; processes killed and restarted; long silences.
+skewed clock; processes killed and restarted; long silences; a stranger who numbers for a
+source, in an epoch that was never opened or into one that was.
 """
 
 import random
@@ -44,6 +45,8 @@ def make_history(draw: random.Random, prefix: str, first: int) -> list[Sent]:
         for epoch in range(1, draw.randint(2, 4)):
             sent, at = _run(draw, f"{prefix}source-{number}", epoch, at)
             events += _faulty(draw, sent)
+            if draw.random() < 0.15:
+                events += _spoofed(draw, sent)
             at += timedelta(seconds=draw.choice([1, 30, 4000]))
     events.sort(key=lambda event: event.received)
     places = Counter(dict.fromkeys(LOGS, first))
@@ -101,11 +104,32 @@ def _faulty(draw: random.Random, sent: list[Sent]) -> list[Sent]:
     return received
 
 
+def _spoofed(draw: random.Random, sent: list[Sent]) -> list[Sent]:
+    """Number for a source without its credential: anywhere, and never an opening."""
+    like = draw.choice(sent)
+    epoch = draw.choice([like.epoch, like.epoch + 1000])
+    first = draw.randrange(30)
+    return [
+        replace(
+            like,
+            epoch=epoch,
+            seq=first + number,
+            log=draw.choice(LOGS[:2]),
+            kind="phi_read",
+            event_id=draw.getrandbits(60),
+            stamped=like.received + timedelta(seconds=number),
+            received=like.received + timedelta(seconds=number),
+        )
+        for number in range(draw.randint(1, 6))
+    ]
+
+
 @dataclass(slots=True)
 class Recount:
     """What a plain recount finds."""
 
     missing: dict[tuple[str, int], set[int]]
+    unopened: set[tuple[str, int]]
     silent_s: Counter[tuple[str, int]]
     crashed: set[tuple[str, int]]
     hours: dict[tuple[str, datetime], tuple[int, int, int, int, int]]
@@ -158,8 +182,13 @@ def recount(
                     silences[place] += seconds
                     hours[source, _hour(at)][4] += seconds
                     at = end
+    unopened = {
+        place
+        for place, some in of_epoch.items()
+        if all(e.kind != "source_epoch_opened" for e in some)
+    }
     kept = {place: tuple(counts) for place, counts in hours.items()}
-    return Recount(missing, silences, crashed, kept)  # type: ignore[arg-type]  # five numbers each
+    return Recount(missing, unopened, silences, crashed, kept)  # type: ignore[arg-type]  # five numbers each
 
 
 def _hour(moment: datetime) -> datetime:

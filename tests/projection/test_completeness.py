@@ -102,6 +102,7 @@ def check_histories(asking: Asking, count: int, seed: int) -> None:
     events: list[Sent] = []
     missing: dict[tuple[str, int], set[int]] = {}
     crashed: set[tuple[str, int]] = set()
+    unopened: set[tuple[str, int]] = set()
     hours: dict[tuple[str, datetime], tuple[int, ...]] = {}
     for number in range(count):
         draw = random.Random(seed * 100_000 + number)
@@ -109,6 +110,7 @@ def check_histories(asking: Asking, count: int, seed: int) -> None:
         plain = recount(history, UNTIL, LATE, SILENT)
         missing |= plain.missing
         crashed |= plain.crashed
+        unopened |= plain.unopened
         hours |= plain.hours
         events += history
     found = read(asking, events)
@@ -119,6 +121,8 @@ def check_histories(asking: Asking, count: int, seed: int) -> None:
         for place, e in epochs.items()
     } == missing
     assert {p for p, e in epochs.items() if e.is_crashed} == crashed
+    assert {p for p, e in epochs.items() if e.opening is None} == unopened
+    assert any(epoch > 1000 for _, epoch in unopened), "nobody was spoofed"
     assert {
         place: (c.received, c.missing, c.late, c.duplicate, c.silent_s)
         for place, c in found.hours.items()
