@@ -138,7 +138,6 @@ def test_a_damaged_head_stops_the_appender(appender: Appender, tmp_path: Path) -
     database.commit()
     database.close()
 
-    with pytest.raises(IntegrityError, match="do not append"):
-        appender.append((entry(3),))
-    with pytest.raises(StorageError, match="open the trail again"):
-        appender.append((entry(4),))
+    for number in (3, 4):  # whoever comes later is told the same
+        with pytest.raises(IntegrityError, match="do not append"):
+            appender.append((entry(number),))
