@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.tlog.small_log import KEYS, entries, entry, open_appender
 
-from phitrail.errors import ConflictError, IntegrityError, StorageError
+from phitrail.errors import ConflictError, IntegrityError
 from phitrail.tlog.appender import Appender
 from phitrail.tlog.checkpoint import open_checkpoint
 from phitrail.tlog.journal import Head, Journal
