@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from phitrail.app import clock
 from phitrail.app.config import Policy, read_sources, read_tenant, write_config
 from phitrail.app.source_checks import read_sources_state
 from phitrail.app.sources import add_source, begin_epoch, open_epoch, read_credential
-from phitrail.app.wiring import Trail, open_trail, read_pins
+from phitrail.app.wiring import JOURNAL, PUBLISH_LOCK, Trail, open_trail, read_pins
 from phitrail.capture.source import Source, source_name
-from phitrail.errors import ConfigError, InputError
+from phitrail.durable.lock import FileLock
+from phitrail.errors import ConfigError, InputError, IntegrityError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, Log
 from phitrail.events.unprotect import unprotect
@@ -29,13 +32,13 @@ from phitrail.sdk.connect import connect
 from phitrail.tlog.note import Signer
 
 WORKER = """
-import sys, time
+import sys
 from phitrail.sdk import AuditEvent, EventType, connect
 trail = connect(sys.argv[1], source=sys.argv[2], receipts=None)
 for _ in range(5):
     trail.record(AuditEvent(event_type=EventType.PHI_READ, user_id="dr-1"))
 print("ready", flush=True)
-time.sleep(60)
+sys.stdin.read()  # until it is killed
 """
 
 
@@ -99,6 +102,7 @@ def test_a_killed_worker_shows_as_crashed_once_it_is_back(trail_dir: Path) -> No
     credential = credential_of(trail_dir, "assistant")
     with subprocess.Popen(
         [sys.executable, "-c", WORKER, str(trail_dir), str(credential)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as worker:
@@ -206,3 +210,22 @@ def _beats(directory: Path) -> int:
     with opened(directory) as trail:
         leaves = [msgspec.to_builtins(leaf) for leaf in read_leaves(trail)]
     return sum(leaf.get("event_type") == "source_heartbeat" for leaf in leaves)
+
+
+def test_a_source_of_a_damaged_log_still_closes_everything(trail_dir: Path) -> None:
+    """A lock or thread that is left behind keeps the next process from the trail."""
+    credential = credential_of(trail_dir, "assistant")
+    trail = connect(trail_dir, source=credential, receipts=None)
+    with closing(sqlite3.connect(trail_dir / JOURNAL)) as database:
+        database.execute("UPDATE log SET root = zeroblob(32)")
+        database.commit()
+    try:
+        trail.record(AuditEvent(event_type=EventType.PHI_READ, user_id="dr-1"))
+    except IntegrityError:
+        with suppress(IntegrityError):  # it is told again; what counts is what is left
+            trail.close()
+    names = [thread.name for thread in threading.enumerate()]
+
+    assert not [name for name in names if name.startswith("phitrail")]
+    with closing(FileLock(trail_dir / PUBLISH_LOCK)) as lease:
+        assert lease.try_acquire()

@@ -7,7 +7,7 @@ a source opens an epoch first and closes it last.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -174,18 +174,24 @@ class Directory:
         """Commit and publish what waits, then close; a second call is harmless.
 
         Raises:
-            IntegrityError: the publisher refused to sign; everything is closed.
+            IntegrityError: the publisher refused to sign, or the log does not verify;
+                everything is closed.
         """
         if self._is_closed:
             return
         self._is_closed = True
-        if self._source is not None:
-            self._source.close()
-        self._watcher.close()
-        self._keeper.close()
-        self._anchors.close()
-        self.parts.stop_writing()
-        self._pipeline.close()
-        self.parts.close()
+        with (
+            ExitStack() as rest
+        ):  # from the last to the first, whatever one of them raises
+            rest.callback(self.parts.close)
+            rest.callback(self._pipeline.close)
+            rest.callback(self.parts.stop_writing)
+            rest.callback(self._anchors.close)
+            rest.callback(self._keeper.close)
+            rest.callback(self._watcher.close)
+            if self._source is not None:
+                rest.callback(self._source.close)
         if self._pipeline.failure is not None:
             raise self._pipeline.failure
+        if self._source is not None and self._source.failure is not None:
+            raise self._source.failure
