@@ -188,7 +188,7 @@ def test_a_credential_that_others_can_read_is_refused(trail_dir: Path) -> None:
     credential = credential_of(trail_dir, "assistant")
     credential.chmod(0o644)
 
-    with pytest.raises(ConfigError, match="0600"):
+    with pytest.raises(ConfigError, match="readable by others; run: chmod 600"):
         read_credential(credential)
 
 

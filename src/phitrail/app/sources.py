@@ -30,6 +30,7 @@ from phitrail.events.ids import format_time, new_uuid7
 from phitrail.events.policy import rule_of
 from phitrail.events.protected import Protected
 from phitrail.events.shapes import Term
+from phitrail.keys.secret_file import read_secret_file
 from phitrail.keys.source_credential import (
     make_source_credential,
     read_source_credential,
@@ -133,11 +134,11 @@ def read_credential(place: Path) -> Protected[str]:
     Raises:
         ConfigError: it cannot be read, or others may read it.
     """
-    try:
-        mode = place.stat().st_mode
-        text = place.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"cannot read the credential in {place}") from None
-    if mode & 0o077:
-        raise ConfigError(f"{place} can be read by others; set its mode to 0600")
-    return Protected(text)
+    data = read_secret_file(
+        place,
+        what="credential",
+        if_seen="give the source a new one (`phitrail source add --replace`) if they "
+        "may have read it",
+        if_missing="`phitrail source add` hands a credential out",
+    )
+    return Protected(data.decode("ascii", "replace"))

@@ -6,7 +6,6 @@ owns the host owns these keys: the threat model says what follows from it.
 """
 
 import base64
-import os
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -19,9 +18,9 @@ from phitrail.errors import ConfigError, StorageError
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.names import KeyKind, kinds_of_keys
+from phitrail.keys.secret_file import make_secret_file, read_secret_file
 
 SECRET_BYTES = 32
-_READABLE_BY_OTHERS = 0o077
 
 
 class KeyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +75,8 @@ class LocalKeys:
             if any(directory.iterdir()):
                 raise ConfigError(f"{directory} already holds keys; nothing was made")
             for name in kinds_of_keys():
-                _write(directory, KeyFile.make(name, 1, created_at))
+                key = KeyFile.make(name, 1, created_at)
+                make_secret_file(directory / key.file_name, key.encode())
         except OSError as error:
             raise StorageError(
                 f"cannot write keys under {directory}: {error.strerror}"
@@ -150,25 +150,12 @@ class LocalKeys:
         return Ed25519PrivateKey.from_private_bytes(unprotect(secret))
 
 
-def _write(directory: Path, key: KeyFile) -> None:
-    place = directory / key.file_name
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key.encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _read(place: Path) -> tuple[KeyFile, Protected[bytes]]:
-    try:
-        if place.stat().st_mode & _READABLE_BY_OTHERS:
-            raise ConfigError(
-                f"{place} is readable by others; run: chmod 600 {place}, and treat the "
-                "key as compromised if they may have read it"
-            )
-        data = place.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read key file {place}: {error.strerror}") from error
+    data = read_secret_file(
+        place,
+        if_seen="treat the key as compromised if they may have read it",
+        if_missing="restore it from the key backup",
+    )
     key, secret = None, b""
     # What a library says of the file could quote the secret, so it never goes along.
     with suppress(msgspec.MsgspecError, ValueError):

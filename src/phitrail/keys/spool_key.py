@@ -11,7 +11,6 @@ its key file, and binds every row to this one spool (`capture.spool`).
 """
 
 import base64
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +22,10 @@ from phitrail.errors import ConfigError, StorageError
 from phitrail.events.protected import Protected
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.sealing import Sealer
+from phitrail.keys.secret_file import make_secret_file, read_secret_file
 
 SECRET_BYTES = 32
 _NAME: Final = "spool"
-_READABLE_BY_OTHERS = 0o077
 
 
 class _SpoolKeyFile(
@@ -49,11 +48,7 @@ def make_spool_key(place: Path, spool_id: str, *, created_at: str) -> None:
         secret=base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
     )
     try:
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(key) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        make_secret_file(place, msgspec.json.encode(key) + b"\n")
     except OSError as error:
         raise StorageError(f"cannot write {place}: {error.strerror}") from error
 
@@ -64,18 +59,11 @@ def read_spool_key(place: Path) -> tuple[str, Sealer]:
     Raises:
         ConfigError: the file is missing, damaged, or readable by others.
     """
-    try:
-        if place.stat().st_mode & _READABLE_BY_OTHERS:
-            raise ConfigError(
-                f"{place} is readable by others; run: chmod 600 {place}, and treat what "
-                "waits in the spool as read if they may have read it"
-            )
-        data = place.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {place}: {error.strerror}; put it back: without it what waits "
-            "in this spool cannot be read"
-        ) from error
+    data = read_secret_file(
+        place,
+        if_seen="treat what waits in the spool as read if they may have read it",
+        if_missing="put it back: without it what waits in this spool cannot be read",
+    )
     # What a library says of the file could quote the secret, so it never goes along.
     with suppress(msgspec.MsgspecError, ValueError):
         key = msgspec.json.decode(data, type=_SpoolKeyFile)

@@ -5,7 +5,6 @@ trail's keys and lives in a directory of its own.
 """
 
 import base64
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +13,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.errors import ConfigError, StorageError
+from phitrail.keys.secret_file import make_secret_file, read_secret_file
 
 SECRET_BYTES = 32
-_READABLE_BY_OTHERS = 0o077
 
 
 class _WitnessKeyFile(
@@ -40,11 +39,7 @@ def make_witness_key(place: Path, name: str, *, created_at: str) -> None:
         secret=base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
     )
     try:
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(key) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        make_secret_file(place, msgspec.json.encode(key) + b"\n")
     except FileExistsError:
         raise ConfigError(f"{place} is there already; nothing was made") from None
     except OSError as error:
@@ -57,17 +52,11 @@ def read_witness_key(place: Path) -> tuple[str, Ed25519PrivateKey]:
     Raises:
         ConfigError: the file is missing, damaged, or readable by others.
     """
-    try:
-        if place.stat().st_mode & _READABLE_BY_OTHERS:
-            raise ConfigError(
-                f"{place} is readable by others; run: chmod 600 {place}, and make a "
-                "new witness if they may have read it"
-            )
-        data = place.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {place}: {error.strerror}; run `phitrail witness init`"
-        ) from error
+    data = read_secret_file(
+        place,
+        if_seen="make a new witness if they may have read it",
+        if_missing="run `phitrail witness init`",
+    )
     # What a library says of the file could quote the secret, so it never goes along.
     with suppress(msgspec.MsgspecError, ValueError):
         key = msgspec.json.decode(data, type=_WitnessKeyFile)
