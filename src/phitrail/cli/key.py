@@ -15,9 +15,15 @@ from phitrail.app.reading import system_user
 from phitrail.app.succession import Asked, succeed
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
-from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
+from phitrail.cli.options import (
+    DEFAULT_TRAIL,
+    STANDARD_INPUT,
+    AsJson,
+    TrailDirectory,
+    examples,
+)
 from phitrail.cli.output import Output
-from phitrail.cli.verify import STANDARD_INPUT, read_checkpoint
+from phitrail.cli.verify import read_checkpoint
 from phitrail.errors import InputError
 from phitrail.events.codes import Log, SuccessionReason
 from phitrail.events.protected import Protected

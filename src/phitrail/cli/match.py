@@ -18,6 +18,7 @@ from phitrail.app.running import run_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
+    STANDARD_INPUT,
     AsJson,
     OneLog,
     Reader,
@@ -29,7 +30,6 @@ from phitrail.errors import InputError
 from phitrail.events.codes import Log
 from phitrail.events.protected import Protected
 
-STANDARD_INPUT: Final = "-"
 DEFAULT_ENTRIES: Final = 100
 MAX_TEXT_BYTES: Final = 16 << 20
 

@@ -1,11 +1,13 @@
-"""The options and arguments that several verbs share, and examples for their help."""
+"""What several verbs share: options, arguments, how they are read, examples for help."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from phitrail.events.codes import Log
+from phitrail.events.protected import Protected
 
 TrailDirectory = Annotated[
     Path,
@@ -31,6 +33,22 @@ Entry = Annotated[
     typer.Argument(metavar="INDEX|EVENT_ID", help="Which entry.", show_default=False),
 ]
 DEFAULT_TRAIL = Path("phitrail")
+
+
+STANDARD_INPUT: Final = "-"
+"""What stands for it in an argument."""
+
+
+def option(name: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - typer's own
+    """Describe an option by its name, what it takes and what it is for."""
+    return typer.Option(name, metavar=metavar, help=text)
+
+
+def read_identifier(given: str | None) -> Protected[str] | None:
+    """Take an identifier; `-` reads one line of standard input, out of shell histories."""
+    if given == STANDARD_INPUT:
+        return Protected(sys.stdin.readline().rstrip("\r\n"))
+    return None if given is None else Protected(given)
 
 
 def examples(*commands: str) -> str:

@@ -3,9 +3,8 @@
 DuckDB and PyArrow are loaded when one of them runs, not by every other command.
 """
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,19 +21,14 @@ from phitrail.cli.options import (
     Reader,
     TrailDirectory,
     examples,
+    option,
+    read_identifier,
 )
 from phitrail.cli.output import Output
 from phitrail.cli.times import parse_moment
 from phitrail.errors import InputError
 from phitrail.events.codes import Action, EventType, Log, Outcome
 from phitrail.events.ids import format_time
-from phitrail.events.protected import Protected
-
-STANDARD_INPUT = "-"
-
-
-def _option(name: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - typer's own
-    return typer.Option(name, metavar=metavar, help=text)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,47 +47,47 @@ def add_to(app: typer.Typer) -> None:
 
 
 def query(
-    user: Annotated[str | None, _option("--user", "USER", "Who acted.")] = None,
+    user: Annotated[str | None, option("--user", "USER", "Who acted.")] = None,
     patient: Annotated[
-        str | None, _option("--patient", "SURROGATE", "Which patient, by surrogate.")
+        str | None, option("--patient", "SURROGATE", "Which patient, by surrogate.")
     ] = None,
     patient_id: Annotated[
         str | None,
-        _option("--patient-id", "ID|-", "Which patient, by identifier; - reads stdin."),
+        option("--patient-id", "ID|-", "Which patient, by identifier; - reads stdin."),
     ] = None,
     record: Annotated[
-        str | None, _option("--record", "SURROGATE", "Which record, by surrogate.")
+        str | None, option("--record", "SURROGATE", "Which record, by surrogate.")
     ] = None,
     record_id: Annotated[
         str | None,
-        _option("--record-id", "ID|-", "Which record, by identifier; - reads stdin."),
+        option("--record-id", "ID|-", "Which record, by identifier; - reads stdin."),
     ] = None,
     resource_type: Annotated[
-        str | None, _option("--resource-type", "TYPE", "Which FHIR resource type.")
+        str | None, option("--resource-type", "TYPE", "Which FHIR resource type.")
     ] = None,
     event_type: Annotated[
-        EventType | None, _option("--event-type", "TYPE", "What happened.")
+        EventType | None, option("--event-type", "TYPE", "What happened.")
     ] = None,
     action: Annotated[
-        Action | None, _option("--action", "ACTION", "What was done.")
+        Action | None, option("--action", "ACTION", "What was done.")
     ] = None,
     outcome: Annotated[
-        Outcome | None, _option("--outcome", "OUTCOME", "How it ended.")
+        Outcome | None, option("--outcome", "OUTCOME", "How it ended.")
     ] = None,
-    use_case: Annotated[str | None, _option("--use-case", "TERM", "For what.")] = None,
-    model: Annotated[str | None, _option("--model", "MODEL", "Which model.")] = None,
+    use_case: Annotated[str | None, option("--use-case", "TERM", "For what.")] = None,
+    model: Annotated[str | None, option("--model", "MODEL", "Which model.")] = None,
     department: Annotated[
-        str | None, _option("--department", "TERM", "Which department.")
+        str | None, option("--department", "TERM", "Which department.")
     ] = None,
-    session: Annotated[str | None, _option("--session", "ID", "Which session.")] = None,
-    request: Annotated[str | None, _option("--request", "ID", "Which request.")] = None,
-    access: Annotated[str | None, _option("--access", "UUID", "Which access.")] = None,
-    source: Annotated[str | None, _option("--source", "ID", "Which source.")] = None,
+    session: Annotated[str | None, option("--session", "ID", "Which session.")] = None,
+    request: Annotated[str | None, option("--request", "ID", "Which request.")] = None,
+    access: Annotated[str | None, option("--access", "UUID", "Which access.")] = None,
+    source: Annotated[str | None, option("--source", "ID", "Which source.")] = None,
     since: Annotated[
-        str | None, _option("--since", "TIME", "From this time or day (UTC) on.")
+        str | None, option("--since", "TIME", "From this time or day (UTC) on.")
     ] = None,
     until: Annotated[
-        str | None, _option("--until", "TIME", "Before this time or day (UTC).")
+        str | None, option("--until", "TIME", "Before this time or day (UTC).")
     ] = None,
     timeline: Annotated[
         bool,
@@ -104,10 +98,10 @@ def query(
     ] = False,
     sql: Annotated[
         str | None,
-        _option("--sql", "SELECT", "One SELECT over the views of docs/tables.md."),
+        option("--sql", "SELECT", "One SELECT over the views of docs/tables.md."),
     ] = None,
     after: Annotated[
-        int | None, _option("--after", "INDEX", "Go on after this entry (paging).")
+        int | None, option("--after", "INDEX", "Go on after this entry (paging).")
     ] = None,
     limit: Annotated[
         int, typer.Option("-n", metavar="N", min=1, help="How many entries at most.")
@@ -166,8 +160,8 @@ def query(
             after=-1 if after is None else after,
             limit=limit,
         ),
-        _identifier(patient_id),
-        _identifier(record_id),
+        read_identifier(patient_id),
+        read_identifier(record_id),
         all_columns,
     )
     if out is not None and out.exists():
@@ -216,12 +210,6 @@ def rebuild(
             [(name, m.size, len(m.segments)) for name, m in made.items()],
         )
     return ExitCode.OK
-
-
-def _identifier(given: str | None) -> Protected[str] | None:
-    if given == STANDARD_INPUT:
-        return Protected(sys.stdin.readline().rstrip("\r\n"))
-    return None if given is None else Protected(given)
 
 
 def _moment(field: str, given: str | None) -> str | None:

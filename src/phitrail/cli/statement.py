@@ -1,9 +1,8 @@
 """`phitrail source statement`, and what `phitrail verify --statement` says of one."""
 
-import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -19,21 +18,17 @@ from phitrail.cli.options import (
     Reader,
     TrailDirectory,
     examples,
+    option,
+    read_identifier,
 )
 from phitrail.cli.output import Output
 from phitrail.cli.times import parse_moment
 from phitrail.errors import InputError, StorageError
 from phitrail.events.codes import Log
 from phitrail.events.ids import parse_time
-from phitrail.events.protected import Protected
 from phitrail.evidence.completeness_statement import Statement, open_statement
 
-STANDARD_INPUT: Final = "-"
 A_WEEK: Final = timedelta(days=7)
-
-
-def _option(name: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - typer's own
-    return typer.Option(name, metavar=metavar, help=text)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,23 +45,23 @@ def add_to(app: typer.Typer) -> None:
 def statement(
     since: Annotated[
         str | None,
-        _option(
+        option(
             "--from", "TIME", "From this time or day (UTC) on.  [default: a week ago]"
         ),
     ] = None,
     until: Annotated[
         str | None,
-        _option("--to", "TIME", "Before this time or day (UTC).  [default: now]"),
+        option("--to", "TIME", "Before this time or day (UTC).  [default: now]"),
     ] = None,
     patient: Annotated[
-        str | None, _option("--patient", "SURROGATE", "Which patient, by surrogate.")
+        str | None, option("--patient", "SURROGATE", "Which patient, by surrogate.")
     ] = None,
     patient_id: Annotated[
         str | None,
-        _option("--patient-id", "ID|-", "Which patient, by identifier; - reads stdin."),
+        option("--patient-id", "ID|-", "Which patient, by identifier; - reads stdin."),
     ] = None,
-    user: Annotated[str | None, _option("--user", "USER", "Who acted.")] = None,
-    source: Annotated[str | None, _option("--source", "ID", "Which source.")] = None,
+    user: Annotated[str | None, option("--user", "USER", "Who acted.")] = None,
+    source: Annotated[str | None, option("--source", "ID", "Which source.")] = None,
     as_of: Annotated[
         Path | None,
         typer.Option(
@@ -80,7 +75,7 @@ def statement(
     ] = False,
     out: Annotated[
         Path | None,
-        _option("--out", "FILE", "Write the signed statement there; a new file."),
+        option("--out", "FILE", "Write the signed statement there; a new file."),
     ] = None,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
@@ -108,7 +103,7 @@ def statement(
         parse_moment("--from", since) if since else now - A_WEEK,
         parse_moment("--to", until) if until else now,
         patient,
-        _identifier(patient_id),
+        read_identifier(patient_id),
         user,
         source,
     )
@@ -185,12 +180,6 @@ def read_note(place: Path, option: str) -> bytes:
         raise InputError.for_field(
             option, f"{place} cannot be read ({error.strerror})"
         ) from None
-
-
-def _identifier(given: str | None) -> Protected[str] | None:
-    if given == STANDARD_INPUT:
-        return Protected(sys.stdin.readline().rstrip("\r\n"))
-    return None if given is None else Protected(given)
 
 
 def _write(place: Path, data: bytes) -> None:

@@ -17,7 +17,12 @@ from phitrail.app.receipt_checks import (
 from phitrail.app.table_checks import TableCheck, verify_tables
 from phitrail.app.verification import Verdict, Verification, verify_trail
 from phitrail.cli.exit_codes import ExitCode
-from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory
+from phitrail.cli.options import (
+    DEFAULT_TRAIL,
+    STANDARD_INPUT,
+    AsJson,
+    TrailDirectory,
+)
 from phitrail.cli.output import Output
 from phitrail.cli.receipts import code_with_receipts, print_receipt_checks
 from phitrail.cli.statement import check_statements, statements_object
@@ -27,7 +32,6 @@ from phitrail.evidence.findings import Finding
 from phitrail.evidence.verify import LogVerdict, Mode
 from phitrail.tlog.note import COSIGNATURE_V1, VerifierKey, parse_vkey
 
-STANDARD_INPUT = "-"
 NAMED_AT_MOST = 3
 
 _CODE_OF_VERDICT = {
