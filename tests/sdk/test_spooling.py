@@ -20,7 +20,7 @@ from tests.trails import check_whole, copy_trail, event_id, phi_read, read_leave
 from phitrail.app import clock
 from phitrail.app.config import Policy, read_tenant, write_config
 from phitrail.app.wiring import JOURNAL, OUTSIDE, open_trail
-from phitrail.capture.spool import Limits, Spool
+from phitrail.capture.spool import Limits, Spool, SpoolRow
 from phitrail.capture.spool_files import DATABASE
 from phitrail.errors import (
     ConfigError,
@@ -559,9 +559,18 @@ def test_a_changed_spool_stops_the_start_and_is_recorded(
 
 @pytest.mark.drill
 def test_a_spool_changed_under_a_program_stops_it_and_is_recorded(
-    trail_dir: Path, spool_dir: Path
+    trail_dir: Path, spool_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the outage and its end, too."""
+    is_changed = threading.Event()
+    next_rows = Spool.next_rows
+
+    def rows_once_changed(spool: Spool, at_most: int) -> list[SpoolRow]:
+        """Read nothing before the change: rows that were read in time may be replayed."""
+        assert is_changed.wait(DEADLINE_S)
+        return next_rows(spool, at_most)
+
+    monkeypatch.setattr(Spool, "next_rows", rows_once_changed)
     trail = connect(trail_dir, spool=spool_dir)
     take_down(trail_dir)
     for number in range(3):
@@ -570,6 +579,7 @@ def test_a_spool_changed_under_a_program_stops_it_and_is_recorded(
         database.execute("UPDATE row SET sealed = zeroblob(99) WHERE number = 3")
         database.commit()
     bring_back(trail_dir)
+    is_changed.set()
     until(lambda: spooling(trail).failure is not None)
     with pytest.raises(IntegrityError):
         trail.record(phi_read(9))
