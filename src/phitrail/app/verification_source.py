@@ -28,6 +28,7 @@ from phitrail.evidence.keyring import (
     successions_of,
 )
 from phitrail.evidence.verify import Outside
+from phitrail.identity.aliases import count_damaged_aliases
 from phitrail.identity.map import count_damaged, find_unexplained
 from phitrail.keys import names
 from phitrail.keys.local import LocalKeys
@@ -294,11 +295,10 @@ def check_identity_map(directory: Path, findings: Findings) -> None:
         with closing(
             open_database(directory / wiring.IDENTITY, read_only=True)
         ) as identity:
-            damaged = count_damaged(
-                identity,
-                index=Mac(keys, names.IDENTITY_INDEX).digest_under,
-                seal=Sealer(keys, names.IDENTITY_SEAL),
-            )
+            index = Mac(keys, names.IDENTITY_INDEX).digest_under
+            seal = Sealer(keys, names.IDENTITY_SEAL)
+            damaged = count_damaged(identity, index=index, seal=seal)
+            damaged += count_damaged_aliases(identity, index=index, seal=seal)
     except StorageError as error:
         failure = damage_or(error)
         if isinstance(failure, StorageError):
