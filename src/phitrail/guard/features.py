@@ -1,0 +1,50 @@
+"""What the tagger sees of one word: hashed features, the same when it is trained and run.
+
+Each feature is a row number of the model's embedding: CRC-32 of its bytes, modulo the rows.
+A word gives at most `WIDTH` of them: itself in lower case, its form, its first and last
+letters, and what the gazetteer says of it. Nothing here depends on other words.
+"""
+
+from zlib import crc32
+
+ROWS = 1 << 15
+WIDTH = 16
+AFFIXES = ((1, 1), (2, 2), (3, 3), (4, 4))
+LONGEST = 24
+GAPS = ("none", "space", "line", "blank")
+"""What stands between a token and the one before it."""
+
+
+def form(word: str) -> str:
+    """Return the form of a word: X upper, x lower, 9 digit; more than three run together."""
+    if word.isdecimal():
+        return "9" * min(len(word), 11)
+    if word.islower():
+        return "x" * min(len(word), 3)
+    if word.isupper():
+        return "X" * min(len(word), 4)
+    if word.istitle():
+        return "Xx" + "x" * (len(word) > 3)  # noqa: PLR2004 - a short one is told apart
+    if not word.isalpha() and len(word) == 1:
+        return word
+    return "".join(
+        dict.fromkeys("X" if letter.isupper() else "x" for letter in word)
+    ) + ("'" if "'" in word or "\u2019" in word else "m")
+
+
+def features(word: str, flags: int) -> list[int]:
+    """Return the rows of a word; `flags` are the bits of the gazetteer (`Gazetteer`)."""
+    low = word[:LONGEST].lower()
+    told = ["w:" + low, "f:" + form(word)]
+    if len(low) > 1:
+        for _, n in AFFIXES:
+            if len(low) > n:
+                told.append(f"p{n}:{low[:n]}")
+                told.append(f"s{n}:{low[-n:]}")
+    bit = 1
+    while flags:
+        if flags & 1:
+            told.append(f"g:{bit}")
+        flags >>= 1
+        bit += 1
+    return [crc32(one.encode("utf-8", "surrogatepass")) % ROWS for one in told[:WIDTH]]

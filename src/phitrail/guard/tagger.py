@@ -1,0 +1,151 @@
+"""The statistical tagger: which words of a text are names, places, dates, numbers of people.
+
+A bag of hashed features for each word (`guard.features`), dilated convolutions over the
+words, one class a word; NumPy alone. It is trained by `training.guard.train`. What it says
+of a word depends on the fifteen words at either side of it and on nothing else, so a long
+text is read in pieces that overlap, in bounded memory and linear time.
+
+The vectors of common words lie ready in the model; those of other words are made anew in
+each scan and forgotten with it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.features import ROWS, WIDTH, features
+from phitrail.guard.gazetteer import Gazetteer
+
+MODEL = Path(__file__).parent / "data" / "tagger.npz"
+DILATIONS = (1, 2, 4, 8)
+REACH = sum(DILATIONS)
+AT_ONCE = 4096
+CLASSES = (
+    None,
+    IdentifierClass.NAME,
+    IdentifierClass.GEOGRAPHIC,
+    IdentifierClass.DATE,
+    IdentifierClass.PHONE,
+    IdentifierClass.FAX,
+    IdentifierClass.EMAIL,
+    IdentifierClass.URL,
+    IdentifierClass.IP_ADDRESS,
+    IdentifierClass.SSN,
+    IdentifierClass.MRN,
+    IdentifierClass.HEALTH_PLAN,
+    IdentifierClass.ACCOUNT,
+    IdentifierClass.LICENSE,
+    IdentifierClass.VEHICLE,
+    IdentifierClass.DEVICE,
+    IdentifierClass.BIOMETRIC,
+    IdentifierClass.PHOTO,
+    IdentifierClass.OTHER,
+    IdentifierClass.DATE,
+)
+"""The class of each output; the last one is an age over 89 (164.514(b)(2)(i)(C))."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What the tagger says of each word: the likeliest class, and how likely any is."""
+
+    best: NDArray[np.intp]
+    score: Floats
+
+
+class Tagger:
+    """The model in memory; safe to share among threads."""
+
+    def __init__(self, path: Path = MODEL) -> None:
+        with np.load(path) as arrays:
+            scale = arrays["scale"].astype(np.float32)[:, None]
+            self._embedding = np.zeros(
+                (ROWS + 1, arrays["embedding"].shape[1]), np.float32
+            )
+            self._embedding[:ROWS] = arrays["embedding"] * scale
+            self._gap: Floats = arrays["gap"].astype(np.float32)
+            self._convolutions = [
+                (
+                    arrays[f"conv{n}"].astype(np.float32),
+                    arrays[f"bias{n}"].astype(np.float32),
+                )
+                for n in range(len(DILATIONS))
+            ]
+            self._out: Floats = arrays["out"].astype(np.float32)
+            self._out_bias: Floats = arrays["out_bias"].astype(np.float32)
+            self._gazetteer = Gazetteer(arrays["hashes"], arrays["flags"])
+            ready = arrays["words"].tobytes().decode().split("\n")
+            self._ready = {word: n for n, word in enumerate(ready)}
+            self._ready_vectors = self._summed(arrays["rows"].astype(np.intp))
+
+    def tag(self, words: list[str], gaps: list[int]) -> Tags:
+        """Tag the words of a text; `gaps` say what stands before each (`features.GAPS`)."""
+        vectors = self._vectors(words, gaps)
+        count = len(words)
+        if count <= AT_ONCE:
+            logits = self._logits(vectors)
+        else:
+            logits = np.empty((count, len(CLASSES)), np.float32)
+            for first in range(0, count, AT_ONCE):
+                low = max(first - REACH, 0)
+                high = min(first + AT_ONCE + REACH, count)
+                part = self._logits(vectors[low:high])
+                end = min(first + AT_ONCE, count)
+                logits[first:end] = part[first - low : end - low]
+        logits -= logits.max(1, keepdims=True)
+        shares = np.exp(logits)
+        none = shares[:, 0] / shares.sum(1)
+        return Tags(shares[:, 1:].argmax(1) + 1, 1 - none)
+
+    def _summed(self, rows: NDArray[np.intp]) -> Floats:
+        vectors = np.zeros((len(rows), self._embedding.shape[1]), np.float32)
+        for column in range(rows.shape[1]):
+            vectors += self._embedding[rows[:, column]]
+        return vectors
+
+    def _vectors(self, words: list[str], gaps: list[int]) -> Floats:
+        ready = self._ready
+        places = [ready.get(word, -1) for word in words]
+        number: dict[str, int] = {}
+        for n, place in enumerate(places):
+            if place < 0:
+                places[n] = -1 - number.setdefault(words[n], len(number))
+        where = np.array(places, np.intp)
+        vectors: Floats = self._ready_vectors[np.maximum(where, 0)]
+        if number:
+            rows = self._rows(list(number))
+            is_new = where < 0
+            vectors[is_new] = self._summed(rows)[-1 - where[is_new]]
+        vectors += self._gap[gaps]
+        return vectors
+
+    def _rows(self, types: list[str]) -> NDArray[np.intp]:
+        flags = self._gazetteer.flags(types)
+        rows = np.full((len(types), WIDTH), ROWS, np.intp)
+        for n, word in enumerate(types):
+            told = features(word, flags[n])
+            rows[n, : len(told)] = told
+        return rows
+
+    def _logits(self, h: Floats) -> Floats:
+        count, size = h.shape
+        taps = np.zeros((count, 3 * size), np.float32)
+        for far, (weight, bias) in zip(DILATIONS, self._convolutions, strict=True):
+            taps[:far, :size] = 0
+            if far < count:
+                taps[far:, :size] = h[:-far]
+            taps[:, size : 2 * size] = h
+            taps[-far:, 2 * size :] = 0
+            if far < count:
+                taps[:-far, 2 * size :] = h[far:]
+            step = taps @ weight
+            step += bias
+            np.maximum(step, 0, out=step)
+            h = h + step
+        logits: Floats = h @ self._out + self._out_bias
+        return logits
