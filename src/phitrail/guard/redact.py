@@ -111,9 +111,9 @@ class _People:
     def number(self, name: str) -> int:
         """Return the number of the person that a name is of."""
         words = _words(name)
-        known = (
-            self._known(words) if words else self._latest_initials.get(_initials(name))
-        )
+        known = self._known(words)
+        if known is None and (name.isupper() or not words):
+            known = self._latest_initials.get(_initials(name))
         if known is None:
             self._words_of.append(words)
             known = len(self._words_of)

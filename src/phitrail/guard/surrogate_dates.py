@@ -50,9 +50,10 @@ def moved_date(value: str, days: int) -> str | None:
         moved = _calendar_day(numbers) + timedelta(days=days)
     except (ValueError, OverflowError):
         return None
+    in_words = " " in head and any(part.text.isalpha() for part in parts)
     out = head
     for part in reversed(parts):
-        written = _written(part, moved, days)
+        written = _written(part, moved, days, in_words=in_words)
         out = out[: part.start] + written + out[part.end :]
     return out + value[len(head) :]
 
@@ -146,7 +147,7 @@ def _calendar_day(numbers: dict[str, int]) -> date:
     )
 
 
-def _written(part: _Part, moved: date, days: int) -> str:
+def _written(part: _Part, moved: date, days: int, *, in_words: bool) -> str:
     """Write one part of the moved date as the part that it takes the place of."""
     if part.role == "weekday":
         name = _WEEKDAYS[((_weekday(part.text.lower()) or 0) + days) % 7]
@@ -158,7 +159,7 @@ def _written(part: _Part, moved: date, days: int) -> str:
         number %= 100
     if not part.text.isdecimal():
         return f"{number}{_suffix(number)}"
-    is_padded = part.text.startswith("0") or len(part.text) == _YEAR_DIGITS
+    is_padded = part.text.startswith("0") or not in_words
     return str(number).zfill(len(part.text) if is_padded else 1)
 
 

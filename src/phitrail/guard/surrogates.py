@@ -191,8 +191,10 @@ class Surrogates:
         number, area_code = plain[-_FULL_DIGITS:], plain[-_FULL_DIGITS:-_LOCAL_DIGITS]
         area = 200 + self._bits("area", area_code) % 800
         digits = f"{area}555" + f"01{self._bits('line', number) % 100:02}"
-        # What stands further left is a country, or the number has an extension.
-        return _filled(self._shape(value, plain), digits)
+        # What stands further left is a country, or the number has an extension, the
+        # letters of which stay.
+        shaped = zip(value, self._shape(value, plain), strict=True)
+        return _filled("".join(o if o.islower() else n for o, n in shaped), digits)
 
     def _ssn(self, value: str, plain: str) -> str:
         bits, serial = divmod(self._bits("ssn", plain), 9_999)
