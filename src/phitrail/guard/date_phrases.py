@@ -1,0 +1,359 @@
+"""Dates with words: `March 4, 2025`, `the 19th of May`, `30AUG1949`, `Tuesday`, `Easter`.
+
+One pass finds each month, weekday, holiday and season (`date_words.TRIGGER`); what
+stands left and right of it is then read in place. A month with a day or a year is a
+date. A bare month, weekday, holiday or season is one only where a word ties it to what
+happened or will ("since", "next", "seen"): "may" is mostly a verb, "sat" a saturation,
+"MWF" and "Thursdays" are schedules, and a month beside "guideline" is a publication.
+"""
+
+# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
+
+import re
+from typing import Final
+
+from phitrail.guard.date_values import DateFound, DateValue, full_year
+from phitrail.guard.date_words import (
+    HOLIDAYS,
+    MONTHS,
+    NUMBERS,
+    ORDINAL_DAY,
+    SEASONS,
+    SHORT_WEEKDAYS,
+    SPOKEN_DAY,
+    SPOKEN_YEAR,
+    TRIGGER,
+    WEAK_MONTHS,
+    WEEKDAYS,
+    spoken_number,
+)
+
+_YEAR: Final = r"(?:(?P<year>(?:18|19|20)\d\d)(?!\d)|['’](?P<short>\d\d)(?!\d))"
+_DAY_RIGHT: Final = re.compile(
+    r"\.?(?:,? |[/.-])?(?:the )?(?:(?P<day>\d{1,2})(?!\d|[:/]\d|\.\d| ?%|-year| ?mg| ?ml| ?tab| ?times)(?P<suffix>st|nd|rd|th)?"
+    rf"(?![a-z])(?:\s?[-–]\s?\d{{1,2}}(?![\d:/])(?:st|nd|rd|th)?)?|(?P<spoken>{SPOKEN_DAY})\b)"
+    rf"(?:(?:,? (?:of |in )?|, ?|[-/.]){_YEAR}|[-/](?P<pair>\d\d)(?![\d:/])|,? (?P<worded>{SPOKEN_YEAR})\b)?"
+)
+_YEAR_RIGHT: Final = re.compile(
+    rf"\.?(?:(?:,? (?:of |de )?|,|[-/.])?{_YEAR}|(?P<mark>[-/ ])(?P<pair>\d\d)(?![\d:/%.]|[-–]\d| ?(?:mg|ml|y|mcg|%|[ap]m|h))|,? (?:of )?(?P<worded>{SPOKEN_YEAR})\b)"
+)
+_DAY_LEFT: Final = re.compile(
+    r"(?:\bthe )?(?:(?<![\w.:/-])(?P<day>\d{1,2})(?P<suffix>st|nd|rd|th)?(?:\.)?|\b(?P<spoken>"
+    + ORDINAL_DAY
+    + r"))(?P<gap> (?:of |de |day of )?|[-/.]|,? ?)$"
+)
+_YEAR_LEFT: Final = re.compile(r"(?<![\w./-])(?P<year>(?:19|20)\d\d)[ /-]$")
+_MODIFIER: Final = re.compile(
+    r"\b(?:early|mid|late|beginning of|end of|middle of)[ -]$"
+)
+_MONTH_BEFORE: Final = re.compile(
+    r"\b(?:in|since|by|until|till|before|after|during|last|next|this|early|mid|late|of|through|thru|from|"
+    r"to|around|past|between|and|mid-|end of|due|born|for|back in)[ -](?:early |late |mid[ -])?$"
+)
+_WEAK_MONTH_BEFORE: Final = re.compile(
+    r"\b(?:in|since|by|until|till|before|during|last|next|early|mid|late|end of|beginning of|through|thru)[ -](?:early |late |mid[ -])?$"
+)
+_DAY_BEFORE: Final = re.compile(
+    r"(?:\b(?:on|since|until|till|til|by|next|last|this|from|before|after|thru|through|for|due|"
+    r"recheck|seen|visit|dated|starting|effective|of|to|back|moved|in|phone|discharged?|admitted|"
+    r"surgery|appt|appointment|appt\.|started|stopped|lands|arrives?|comes?|home|hd|dialysis|out|w/c|week of|f/u|follow-up|"
+    r"down|up|between|and|clinic|scheduled|booked|done|placed|removed|sent|called|return|again|late|early|at|ok for|call|texted|"
+    r"will check in|check in|lunch on|d/c|dc)[ :]{1,2}(?:the )?|[\"(*|]\s?|^|\n[-*•]? ?)$"
+)
+_SHORT_DAY_BEFORE: Final = re.compile(
+    r"\b(?:on|since|until|till|til|by|next|last|thru|through|back|moved to|to|for|this|due|hd|in|home|again|before|after|friday|phone|recheck|seen) $"
+)
+_SCHEDULE_BEFORE: Final = re.compile(
+    r"\b(?:every|each|all|most|q|weekly on|alternate|any)\s$|(?:day|mon|wed|fri|tues?|thur?s?)\s?(?:/|-|–|, | and | through | to | or )\s?$"
+)
+_SCHEDULE_AFTER: Final = re.compile(
+    r"s\b|\s?(?:/|-|–|, | through | to | and | or )\s?(?:mon|tue|wed|thu|fri|sat|sun|m/|w/)|-night\b|-morning\b"
+    r"| (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b|-only\b"
+)
+_WEEKDAY_TAIL: Final = re.compile(
+    rf",? (?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)\b|{ORDINAL_DAY}\b|\d{{1,2}}(?=[ .,;]|$)(?! ?(?:am|pm|a\b|p\b|mg|ml|%|:)))| (?:night|evening)\b"
+)
+_WEEKDAY_LEAD: Final = re.compile(
+    r"(?:\bthe )?\b(?:first|second|third|fourth|last|1st|2nd|3rd|4th) $"
+)
+_IN_MONTH: Final = re.compile(r" (?:in|of) (?=[a-z])")
+_PUBLICATION_BEFORE: Final = re.compile(
+    r"(?:guidelines?|guidance|statement|recommendations?|warning|advisory|edition|label|labeling|bulletin|alert|"
+    r"communication|consensus|criteria|edits changed|curr|index|published|version|\bj|med|rev|lancet|ann|fda|cdc|who|acog|"
+    r"aha|acc|ada|idsa|nice|uspstf|aap|esc)[\s,:;(]{0,3}(?:(?:of|in|from|dated|updated|revised|as of|[a-z]{3}/)[\s:]{0,2}){0,2}$"
+)
+_PUBLICATION_AFTER: Final = re.compile(
+    r"[\s,)]{0,2}(?:guidance|guidelines?|statement|recommendation|update\b|edition|label\b|safety communication|"
+    r"consensus|advisory|;\d|issue\b|is [a-z]{3,14} (?:awareness )?month)"
+)
+_NOT_HOLIDAY_AFTER: Final = re.compile(
+    r" ?(?:disease|factor|tree|egg|seals?|island|rn\b|lily|pattern|cactus|rose|party|gift)|[ -]?(?:sunday )?brunch"
+)
+_HOLIDAY_WEAK: Final = frozenset(
+    (
+        "carnival",
+        "advent",
+        "epiphany",
+        "lent",
+        "tet",
+        "eid",
+        "holi",
+        "solstice",
+        "equinox",
+        "mardi gras",
+        "midsummer",
+        "pentecost",
+        "ve day",
+        "d-day",
+        "super bowl",
+    )
+)
+_HOLIDAY_BEFORE: Final = re.compile(
+    r"\b(?:on|since|until|till|by|before|after|during|last|next|over|at|around|for|of|in|every|this|eval|due|was|is|visit|discharged|observ\w+|drink|the|through|from) (?:last |next |the |week of )?$"
+)
+_SEASON_BEFORE: Final = re.compile(
+    r"\b(?:(?:early|late|mid)[ -]|(?:since|until|by|before|during|in|over) (?:the |this |last |next |early |late |mid[- ])?)$"
+)
+_PLAIN: Final = 31
+
+
+def find_phrases(low: str, text: str) -> list[DateFound]:
+    """Find dates that are written with a word, in a text and its lowered form."""
+    found: list[DateFound] = []
+    for match in TRIGGER.finditer(low):
+        word = match.group()
+        if found and match.start() < found[-1].end:
+            continue
+        date = None
+        if word in MONTHS:
+            date = _read_month(low, text, match)
+        elif word in WEEKDAYS:
+            date = _read_weekday(low, text, match)
+        elif word in HOLIDAYS:
+            date = _read_holiday(low, match)
+        elif word in SEASONS:
+            date = _read_season(low, match)
+        if date is not None:
+            found.append(date)
+    return found
+
+
+def _read_month(low: str, text: str, match: re.Match[str]) -> DateFound | None:
+    start, end = match.span()
+    month = MONTHS[match.group()]
+    window = max(0, start - 26)
+    left = low[window:start]
+    if (day_left := _DAY_LEFT.search(left)) and _day(day_left) in range(1, 32):
+        return _read_day_first(low, match, day_left, window, month)
+    if (right := _DAY_RIGHT.match(low, end)) and _day(right) in range(1, 32):
+        if _is_plausible_right(low, text, match, right):
+            return _read_month_first(low, match, right, left, month)
+    if (right := _YEAR_RIGHT.match(low, end)) and (year := _year(right)) is not None:
+        is_short = right["pair"] is not None and right["year"] is None
+        if not is_short or (right["mark"] == "-" or right["mark"] == "/"):
+            begin = _with_modifier(low, start)
+            value = DateValue(year, month, None)
+            return _judged(
+                low, DateFound(begin, right.end(), value, 0.93, "date.month_year")
+            )
+    return _read_bare_month(low, text, match, month)
+
+
+def _read_day_first(
+    low: str, match: re.Match[str], left: re.Match[str], window: int, month: int
+) -> DateFound | None:
+    is_close = left["gap"] in {"", "-", "/", "."} or left["suffix"] or left["spoken"]
+    if match.group() in WEAK_MONTHS and match.group() == "may" and not is_close:
+        follows = low[match.end() : match.end() + 8]
+        if (
+            re.match(r" (?:be|have|not|need|take|also|re|\w+ )", follows)
+            and not re.match(r" (?:19|20)\d\d", follows)
+            and not re.match(r" at | by | with| for ", follows)
+        ):
+            return None
+    start, end = window + left.start(), match.end()
+    year = None
+    if right := _YEAR_RIGHT.match(low, end):
+        year, end = _year(right), right.end()
+    value = DateValue(year, month, _day(left))
+    return _judged(low, DateFound(start, end, value, 0.95, "date.day_month"))
+
+
+def _read_month_first(
+    low: str, match: re.Match[str], right: re.Match[str], left: str, month: int
+) -> DateFound | None:
+    start = match.start()
+    year = _year(right)
+    if year is None and (lead := _YEAR_LEFT.search(left)):
+        year, start = int(lead["year"]), start - len(lead.group())
+    value = DateValue(year, month, _day(right))
+    return _judged(low, DateFound(start, right.end(), value, 0.95, "date.month_day"))
+
+
+def _is_plausible_right(
+    low: str, text: str, match: re.Match[str], right: re.Match[str]
+) -> bool:
+    """Whether a number behind a month is its day: "may 2 tablets" is not."""
+    word = match.group()
+    if word not in WEAK_MONTHS or right["suffix"] or _year(right) is not None:
+        return True
+    if text[match.start()].isupper() and not right["spoken"]:
+        return True
+    if right["spoken"] and re.fullmatch(ORDINAL_DAY, right["spoken"]):
+        return True
+    return _MONTH_BEFORE.search(
+        low[max(0, match.start() - 20) : match.start()]
+    ) is not None or word not in {"may", "mar", "dec", "march"}
+
+
+def _read_bare_month(
+    low: str, text: str, match: re.Match[str], month: int
+) -> DateFound | None:
+    start, end = match.span()
+    word = match.group()
+    before = low[max(0, start - 30) : start]
+    if len(word) <= 3 and word != "may":  # noqa: PLR2004 - abbreviations need a number
+        return None
+    if word in WEAK_MONTHS:
+        is_upper = text[start].isupper()
+        needed = (
+            _WEAK_MONTH_BEFORE if word in {"may", "march", "august"} else _MONTH_BEFORE
+        )
+        if not (
+            is_upper or word not in {"may", "march", "mars", "mai"}
+        ) or not needed.search(before):
+            return None
+    elif not _MONTH_BEFORE.search(before):
+        return None
+    begin = _with_modifier(low, start)
+    value = DateValue(None, month, None)
+    return _judged(low, DateFound(begin, end, value, 0.7, "date.month"))
+
+
+def _with_modifier(low: str, start: int) -> int:
+    modifier = _MODIFIER.search(low[max(0, start - 14) : start])
+    if modifier is None or " of" in modifier.group():
+        return start
+    return start - len(modifier.group())
+
+
+def _read_weekday(low: str, text: str, match: re.Match[str]) -> DateFound | None:
+    start, end = match.span()
+    word = match.group()
+    before = low[max(0, start - 30) : start]
+    lead = _WEEKDAY_LEAD.search(before)
+    nothing = DateValue(None, None, None)
+    if lead and (step := _IN_MONTH.match(low, end)):
+        month = TRIGGER.match(low, step.end())
+        if month and month.group() in MONTHS:
+            value = DateValue(None, MONTHS[month.group()], None)
+            return DateFound(
+                start - len(lead.group()), month.end(), value, 0.85, "date.weekday"
+            )
+    is_schedule = bool(
+        _SCHEDULE_BEFORE.search(before) or _SCHEDULE_AFTER.match(low, end)
+    )
+    if tail := _WEEKDAY_TAIL.match(low, end):
+        day = re.search(r"\d+", tail.group())
+        value = (
+            DateValue(None, None, int(day.group()))
+            if day and int(day.group()) <= _PLAIN
+            else nothing
+        )
+        if word not in SHORT_WEEKDAYS or "th" in tail.group() or text[start].isupper():
+            return DateFound(start, tail.end(), value, 0.88, "date.weekday")
+    if is_schedule:
+        return DateFound(
+            start, end, nothing, 0.5, "date.weekday", None, is_neutral=True
+        )
+    if word in SHORT_WEEKDAYS:
+        is_tied = _SHORT_DAY_BEFORE.search(before) and not re.match(
+            r"\.? ?(?:\d\d ?%|\d\d\b(?!\d)|exposure|screen|light)", low[end : end + 12]
+        )
+    else:
+        is_tied = (
+            bool(_DAY_BEFORE.search(before))
+            or text[start].isupper()
+            or low[end : end + 2] in {"'s", "’s"}
+        )
+    return (
+        DateFound(
+            start, end, nothing, 0.75, "date.weekday", None, is_neutral=not is_tied
+        )
+        if is_tied
+        else None
+    )
+
+
+def _read_holiday(low: str, match: re.Match[str]) -> DateFound | None:
+    start, end = match.span()
+    if _NOT_HOLIDAY_AFTER.match(low, end):
+        return None
+    if match.group() in _HOLIDAY_WEAK and not _HOLIDAY_BEFORE.search(
+        low[max(0, start - 24) : start]
+    ):
+        return None
+    year = None
+    if (right := _YEAR_RIGHT.match(low, end) or _WEEKEND.match(low, end)) and (
+        year := _year(right)
+    ):
+        end = right.end()
+    return DateFound(start, end, DateValue(year, None, None), 0.85, "date.holiday")
+
+
+_WEEKEND: Final = re.compile(
+    rf" (?:weekend|week|season|day)(?:,? (?:of )?{_YEAR})?(?P<pair>)?(?P<worded>)?"
+)
+
+
+def _read_season(low: str, match: re.Match[str]) -> DateFound | None:
+    start, end = match.span()
+    before = low[max(0, start - 20) : start]
+    if right := _YEAR_RIGHT.match(low, end):
+        if right["year"] or right["short"]:
+            return DateFound(
+                start,
+                right.end(),
+                DateValue(_year(right), None, None),
+                0.88,
+                "date.season",
+            )
+    is_tied = _SEASON_BEFORE.search(before)
+    if not is_tied or (
+        match.group() in {"fall", "spring"}
+        and not re.match(r"[\"'.,;)\n]|$", low[end : end + 1])
+    ):
+        return None
+    return DateFound(start, end, DateValue(None, None, None), 0.6, "date.season")
+
+
+def _day(match: re.Match[str]) -> int:
+    if match["day"]:
+        return int(match["day"])
+    return (spoken_number(match["spoken"]) or 0) if match["spoken"] else 0
+
+
+def _year(match: re.Match[str]) -> int | None:
+    groups = match.groupdict()
+    if groups.get("year"):
+        return int(groups["year"])
+    if short := groups.get("short") or groups.get("pair"):
+        return full_year(int(short))
+    if groups.get("worded"):
+        return spoken_number(groups["worded"])
+    return None
+
+
+def _judged(low: str, date: DateFound) -> DateFound:
+    """Mark a date as nobody's where the words beside it speak of a publication."""
+    is_published = _PUBLICATION_BEFORE.search(
+        low[max(0, date.start - 40) : date.start]
+    ) or _PUBLICATION_AFTER.match(low, date.end)
+    if not is_published:
+        return date
+    return DateFound(date.start, date.end, date.value, 0.4, date.rule, is_neutral=True)
+
+
+_SPOKEN_SLASH: Final = re.compile(
+    rf"\b(?P<month>{SPOKEN_DAY}) slash (?P<day>{SPOKEN_DAY})(?: slash (?P<year>{SPOKEN_YEAR}|{'|'.join(NUMBERS)}(?:[ -](?:{'|'.join(NUMBERS)}))?))?\b"
+)

@@ -1,0 +1,58 @@
+"""Dates in a text, in every writing, with their value: the door of the date rules.
+
+45 CFR 164.514(b)(2)(i)(C) takes every element of a date that is finer than a year and
+tied to a person. Figures are `date_numbers`', words are `date_phrases`'; here their
+findings are put in order, and a weekday that stands before a date joins it. A year
+alone is no finding. Dates of guidelines, schedules and expiries are reported as
+neutral, so that a comparison with a record still sees them.
+"""
+
+import re
+from typing import Final
+
+from phitrail.guard.date_numbers import find_figures
+from phitrail.guard.date_phrases import find_phrases
+from phitrail.guard.date_values import DateFound, DateValue
+from phitrail.guard.lowered import lowered
+
+__all__ = ["DateFound", "DateValue", "find_dates"]
+
+_DIGIT: Final = re.compile("[0-9]")
+_JOIN: Final = re.compile(r"[.,]? ?(?:the )?")
+
+
+def find_dates(text: str) -> list[DateFound]:
+    """Find the dates of a text, in order, without overlaps."""
+    low = lowered(text)
+    found = find_phrases(low, text)
+    if _DIGIT.search(low):
+        found += find_figures(low)
+    found.sort(key=lambda date: (date.start, -date.end))
+    kept: list[DateFound] = []
+    for date in found:
+        if kept and date.start < kept[-1].end:
+            if (
+                kept[-1].is_neutral
+                or date.end - date.start > kept[-1].end - kept[-1].start
+            ):
+                kept[-1] = date
+        elif kept and _is_weekday_of(low, kept[-1], date):
+            kept[-1] = _joined(kept[-1], date)
+        else:
+            kept.append(date)
+    return kept
+
+
+def _is_weekday_of(low: str, day: DateFound, date: DateFound) -> bool:
+    return (
+        day.rule == "date.weekday"
+        and day.value.day is None
+        and _JOIN.fullmatch(low, day.end, date.start) is not None
+    )
+
+
+def _joined(day: DateFound, date: DateFound) -> DateFound:
+    return DateFound(
+        day.start, date.end, date.value, max(day.score, date.score), date.rule,
+        date.alternative, date.is_neutral,
+    )  # fmt: skip

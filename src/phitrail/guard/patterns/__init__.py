@@ -1,0 +1,1 @@
+"""What has a shape: identifiers that a rule can find; `finder.find_patterns` is the door."""

@@ -1,0 +1,118 @@
+"""Ages over 89, and the birth year that would give one away.
+
+45 CFR 164.514(b)(2)(i)(C) lets ages up to 89 stand and takes those above, with "all
+elements of dates (including year) indicative of such age". Only the number is marked.
+A limit ("over 90", ">90", "90+") is nobody's age. A birth year counts when the text
+itself gives an age over 89, or a year at least 90 years later, or when it lies before
+`_ALWAYS_OLD`: a fixed year, because this file reads no clock.
+"""
+
+# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from phitrail.events.codes import IdentifierClass as Class
+from phitrail.guard.dates import DateFound
+from phitrail.guard.patterns.hits import Hit
+
+_NUMBER: Final = re.compile(
+    r"(?:9|1[0-2])(?<![\w.,/:<>$€£≥≤+-][91])\d(?![\d%/+]|[.,:]\d|-\d)"
+)
+_AFTER: Final = re.compile(
+    r"[ -]?(?:y/?o\b|yrs?\b|years?[ -](?:old|of age)|year-old|y\.o|yo[mf]?\b|[mf]\b(?![./])|y\b|jahre|ans\b|años)"
+)
+_BEFORE: Final = re.compile(
+    r"(?:\baged?|\bage[\s:*|=\"'_]{1,6}(?:is |was )?|\bat age|\bage of|\bturn(?:s|ed|ing)|\baged)[\s:*|\"']{0,4}$"
+)
+_PERSON_BEFORE: Final = re.compile(
+    r"(?:\b(?:he|she|mother|father|mom|dad|grandmother|grandfather|gma|wife|husband|patient|pt"
+    r"|mrs?\.? [a-z'-]{2,20}) (?:is|was)(?: now| already)?|, (?:gma|mother|father),) $"
+)
+_NAME_BEFORE: Final = re.compile(r"[A-Z][\w'’-]{1,20}(?:,| \(|,? \") ?$")
+_FIELD_BEFORE: Final = re.compile(r"\b(?:19|20)?\d\d\)? ?[/|(] ?$")
+_LIMIT_BEFORE: Final = re.compile(
+    r"(?:over|above|under|below|than|least|beyond|past|up to|until|of|between|and|≥|>)\s?$"
+)
+_WORDS: Final = re.compile(
+    r"\b(?:nonagenarian|centenarian|ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?"
+    r"|(?:a |one )?hundred(?: and)? (?:one|two|three|four|five|six|seven)"
+    r"|one hundred)\b(?= years? old|[ -]years?[ -]old| y/?o\b| on\b| today\b| this\b|,|\.|$)"
+)
+_WORD_AGE_BEFORE: Final = re.compile(
+    r"(?:\bage|\baged|\bturn(?:s|ed|ing)|\bis(?: an?)?|\bwas) $"
+)
+_BIRTH: Final = re.compile(
+    r"(?:\bborn(?: in| on)?|\bbirth ?year|\byear of birth|\bb\.|\bdob|\byob)(?:[\s:*|\"'(),=-]| the year| of the [a-z]{3,8}){0,8}((?:18|19)\d\d)(?![\d/-])"
+)
+_BORN_YEAR: Final = re.compile(r"\bborn\b[^.;\n]{0,60}?\b((?:18|19)\d\d)\b(?![/-])")
+_YEARS: Final = re.compile(r"\b20[0-4]\d\b")
+_ALWAYS_OLD: Final = 1935
+_OLD: Final = 90
+_FIELD_ROOM: Final = 12
+
+
+def find_old_ages(text: str, low: str, dates: Sequence[DateFound]) -> list[Hit]:
+    """Find ages over 89 and birth years that tell of one."""
+    hits: list[Hit] = []
+    for match in _NUMBER.finditer(low):
+        if int(match.group()) >= _OLD and _is_age(text, low, match):
+            hits.append(Hit(*match.span(), Class.DATE, 0.93, "age.over_89"))
+    if "nonagen" in low or "centen" in low or "ninety" in low or "hundred" in low:
+        hits += _find_worded(low)
+    if "b" in low and "19" in low:
+        hits += _find_birth_years(low, bool(hits), dates)
+    return hits
+
+
+def _is_age(text: str, low: str, match: re.Match[str]) -> bool:
+    start, end = match.span()
+    before = low[max(0, start - 40) : start]
+    if _LIMIT_BEFORE.search(before) and not _BEFORE.search(before):
+        return False
+    if _AFTER.match(low, end):
+        return True
+    if _BEFORE.search(before):
+        return not low.startswith((" and ", " or ", " to ", "-"), end)
+    closes = low[end : end + 1] in {",", ")", ".", ";", "\n", "", " ", "|"}
+    if _PERSON_BEFORE.search(before):
+        return (
+            closes
+            and low[end : end + 2] != " %"
+            and not low[end + 1 : end + 2].isalpha()
+            or low.startswith((" and ", " today"), end)
+        )  # noqa: RUF021 - read left to right
+    if _NAME_BEFORE.search(text[max(0, start - 26) : start]):
+        return low[end : end + 1] in {",", ")", "."}
+    return False
+
+
+def _find_worded(low: str) -> list[Hit]:
+    hits = []
+    for match in _WORDS.finditer(low):
+        is_noun = match.group().endswith("arian")
+        follows = _AFTER.match(low, match.end()) is not None
+        if (
+            is_noun
+            or follows
+            or _WORD_AGE_BEFORE.search(low[max(0, match.start() - 12) : match.start()])
+        ):
+            hits.append(Hit(*match.span(), Class.DATE, 0.9, "age.worded"))
+    return hits
+
+
+def _find_birth_years(
+    low: str, has_old_age: bool, dates: Sequence[DateFound]
+) -> list[Hit]:
+    hits = []
+    for pattern in (_BIRTH, _BORN_YEAR):
+        for match in pattern.finditer(low):
+            year = int(match.group(1))
+            newest = max((int(other) for other in _YEARS.findall(low)), default=0)
+            is_free = not any(date.start <= match.start(1) < date.end for date in dates)
+            if is_free and (
+                has_old_age or year <= _ALWAYS_OLD or newest - year >= _OLD
+            ):
+                hits.append(Hit(*match.span(1), Class.DATE, 0.9, "age.birth_year"))
+    return hits

@@ -1,0 +1,169 @@
+"""Identifiers behind a word that announces them: `MRN 55-10-283`, `plate TK4 R9W`.
+
+1. `CUE_PATTERN` finds each announcing phrase in one pass over the lowered text.
+2. `_LINK` steps over what stands between phrase and value ("no.", ":", "is", "ending
+   in", a table's bar), never over a full stop that ends a sentence.
+3. The value must meet the need of the cue (`cue_words.Need`).
+4. A second value behind "and", "," or "against" is taken when it is written alike.
+
+Telephone and fax values are read by `phones`, because a number's length decides there.
+"""
+
+# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
+
+import re
+from typing import Final
+
+from phitrail.events.codes import IdentifierClass as Class
+from phitrail.guard import validators
+from phitrail.guard.patterns import phones, values
+from phitrail.guard.patterns.cue_words import CUE_PATTERN, CUES, Cue, Need, cue_key
+from phitrail.guard.patterns.hits import Hit
+
+_LINK: Final = re.compile(
+    r"(?:[ \t]{0,3}(?:[:=#|*(\[\"'`_>~-]{1,4}|\.{2,40}|\.(?= ?[:#(\d])|"
+    r"(?:is|was|are|were|no|nos|number|numbers|num|nr|nbr|id|ids|code|ending|ends|end|in|"
+    r"with|of|on file|for|the ssn|per registration|per fam|per family|per pd|at|to|as|"
+    r"reads?|shows?|shown|read|says|confirmed|last four|last 4|last4|digits|policy|"
+    r"placeholder replaced|from|now|me|us|him|her|them|back|made|after)\b\.?))"
+    r"{0,6}[ \t]{0,3}(?:\n[ \t]{0,3})?"
+)
+_DEVICE_LINK: Final = re.compile(
+    r"(?:[ \t]?[(,:#]?[ \t]?(?:[a-z]{2,12}|\d{1,2})\b){0,2},?[ (#:]{1,2}"
+)
+_NEXT: Final = re.compile(
+    r"(?:,? ?(?:and|&|against|or|versus|vs)\b ?|, ?| ?/ ?)(?:#|no\.? )?"
+)
+_PLATE_GROUP: Final = re.compile(r"[A-Za-z0-9]{1,8}")
+_LOGIN: Final = re.compile(
+    r"@?[A-Za-z][A-Za-z0-9]{0,30}(?:[._-]?[A-Za-z0-9]{1,30}){0,4}(?![@\w])"
+)
+_PLATE_WORDS: Final = frozenset(
+    "and the per in on is to for was he she at of by no or if as it an are his her has had not"
+    " with but so we yr yrs ml mg day mph did who".split()
+)
+_PLATE_SIZES: Final = range(4, 10)
+_PLATE_LETTERS = 3
+_WEAK_PLATE: Final = re.compile(
+    r"[A-Za-z]{2,3}[ -]?\d{3,4}|\d{3}[ -]?[A-Za-z]{3}|[A-Z]{2,3}\d [\dA-Z]{3,4}|\d[A-Z]{3}\d{3}"
+)
+_WEAK_PLATE_CUES: Final = frozenset(
+    "car van truck vehicle sedan suv pickup motorcycle parked honda toyota ford chevy"
+    " chevrolet nissan subaru hyundai kia jeep dodge bmw volvo mazda tesla buick gmc camry"
+    " civic corolla accord f-150 minivan boat trailer tag aircraft".split()
+)
+_SURE = 0.97
+_LIKELY = 0.9
+
+
+def find_cued(text: str, low: str) -> list[Hit]:
+    """Find values behind announcing words; `low` is the text, lowered in place."""
+    hits: list[Hit] = []
+    for match in CUE_PATTERN.finditer(low):
+        phrase = match.group()
+        cue = CUES.get(phrase) or CUES.get(cue_key(phrase))
+        if cue is not None:
+            _follow(text, low, match.end(), cue, phrase, hits)
+    return hits
+
+
+def _follow(
+    text: str, low: str, end: int, cue: Cue, phrase: str, hits: list[Hit]
+) -> None:
+    link = _LINK.match(low, end)
+    start = link.end() if link else end
+    if cue.need is Need.PHONE or cue.need is Need.SHORT:
+        phones.follow_cue(text, low, start, cue, phrase, hits)
+    elif cue.need is Need.PLATE:
+        _follow_plate(text, start, cue, phrase, hits)
+    elif cue.need is Need.WORD:
+        _follow_login(text, start, cue, hits)
+    else:
+        _follow_value(text, start, cue, hits)
+        if cue.rule == "device.worn" and (skip := _DEVICE_LINK.match(low, end)):
+            _follow_value(text, skip.end(), cue, hits)
+
+
+def _follow_value(text: str, start: int, cue: Cue, hits: list[Hit]) -> None:
+    end = values.read_value(text, start, cue.need)
+    if end is None:
+        return
+    hits.append(
+        Hit(start, end, cue.identifier_class, _score(text[start:end], cue), cue.rule)
+    )
+    first = text[start:end]
+    for _ in range(4):
+        step = _NEXT.match(text, end)
+        if step is None:
+            return
+        start = step.end()
+        following = values.read_value(text, start, Need.DIGITS)
+        if following is None or not _is_alike(first, text[start:following]):
+            return
+        end = following
+        hits.append(Hit(start, end, cue.identifier_class, _LIKELY, cue.rule))
+
+
+def _is_alike(first: str, second: str) -> bool:
+    """Whether two values could come from the same register."""
+    if values.is_dated(second):
+        return False
+    digits = values.count_digits(second)
+    if abs(len(first) - len(second)) <= 1 and digits == values.count_digits(first):
+        return True
+    return digits >= 4 and not second.isdecimal() and "." not in second  # noqa: PLR2004 - a code has four digits
+
+
+def _score(value: str, cue: Cue) -> float:
+    compact = re.sub(r"[\s-]", "", value)
+    if cue.rule == "license.npi" and not validators.is_npi(compact):
+        return _LIKELY
+    if cue.rule == "license.dea" and not validators.is_dea(compact):
+        return _LIKELY
+    return _SURE if cue.need in {Need.DIGIT, Need.DIGITS} else _LIKELY
+
+
+def _follow_plate(
+    text: str, start: int, cue: Cue, phrase: str, hits: list[Hit]
+) -> None:
+    if phrase in _WEAK_PLATE_CUES:
+        weak = _WEAK_PLATE.match(text, start)
+        if weak and not text[weak.end() : weak.end() + 1].isalnum():
+            if not values.has_unit(text, weak.end()):
+                hits.append(
+                    Hit(start, weak.end(), cue.identifier_class, 0.75, cue.rule)
+                )
+            return
+    end, size, digits = start, 0, 0
+    at = start
+    while group := _PLATE_GROUP.match(text, at):
+        word = group.group()
+        own = values.count_digits(word)
+        is_word = own == 0 and (
+            len(word) > _PLATE_LETTERS or word.lower() in _PLATE_WORDS
+        )
+        if is_word and at == start and _is_state(word):
+            at = group.end() + 1
+            start = end = at
+            continue
+        if is_word or size + len(word) not in range(_PLATE_SIZES.stop):
+            break
+        size, digits, end = size + len(word), digits + own, group.end()
+        if text[end : end + 1] not in {" ", "-"} or text[end + 1 : end + 2] == " ":
+            break
+        at = end + 1
+    if digits and size in _PLATE_SIZES and not values.is_dated(text[start:end]):
+        hits.append(Hit(start, end, cue.identifier_class, _LIKELY, cue.rule))
+
+
+def _is_state(word: str) -> bool:
+    return len(word) > _PLATE_LETTERS and word[:1].isupper()
+
+
+def _follow_login(text: str, start: int, cue: Cue, hits: list[Hit]) -> None:
+    match = _LOGIN.match(text, start)
+    if match is None:
+        return
+    name = match.group()
+    if values.count_digits(name) or "_" in name or "." in name:
+        hits.append(Hit(start, match.end(), Class.OTHER, _LIKELY, cue.rule))
