@@ -10,8 +10,11 @@ PHITRAIL_PY312 ?= $(shell for p in python3.13 python3.12 \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
 	&& echo $$p && break; done)
 ORACLES = .venv/oracles
+TRAIN = .venv/train
+MODEL = src/phitrail/guard/data/tagger.npz
+PRESIDIO = .venv/presidio
 
-.PHONY: demo test test-all check fix bench lock clean
+.PHONY: demo test test-all check fix bench train presidio docs lock clean
 
 demo: $(RUN)/ready  ## set up, then run the main job in a small clinic
 	$(RUN)/bin/phitrail demo $(ARGS)
@@ -35,13 +38,23 @@ fix: $(TEST)/ready
 bench: $(TEST)/ready  ## medians and ratios in one run: make bench PART=log
 	$(TEST)/bin/python -m bench.$(PART) $(ARGS)
 
+presidio: $(PRESIDIO)/ready  ## set up what the guard is compared with; bench and tests find it
+
 docs: $(TEST)/ready  ## write the generated parts of docs/ anew
 	$(TEST)/bin/python -m scripts.make_records_doc
 	$(TEST)/bin/python -m scripts.make_cli_doc
 	$(TEST)/bin/python -m scripts.make_tables_doc
 
+train: $(TRAIN)/ready  ## train the guard's tagger anew (minutes; the same bytes for one seed)
+	JAX_PLATFORMS=cpu PYTHONPATH=src:. $(TRAIN)/bin/python -m training.guard.train --out $(MODEL) $(ARGS)
+
 lock: $(TEST)/ready  ## recompile requirements/*.txt (hashes, no index address)
 	sh scripts/lock.sh
+
+$(TRAIN)/ready: requirements/train.txt
+	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python $(PIP) install --require-hashes -r requirements/train.txt
+	touch $@
 
 clean:
 	rm -rf .venv
@@ -63,4 +76,10 @@ $(TEST)/ready: requirements/test.txt pyproject.toml
 $(ORACLES)/ready: requirements/oracles.txt
 	$(PHITRAIL_PY312) -m venv $(ORACLES)
 	$(ORACLES)/bin/python $(PIP) install --require-hashes -r requirements/oracles.txt
+	touch $@
+
+$(PRESIDIO)/ready: requirements/presidio.txt pyproject.toml
+	$(PYTHON) -m venv $(PRESIDIO)
+	$(PRESIDIO)/bin/python $(PIP) install --require-hashes -r requirements/presidio.txt
+	$(PRESIDIO)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
 	touch $@

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from functools import cache
 
-from training.guard.fill import LABELS, Filler, Labelled, documents
+from training.guard.fill import LABELS, SLOT, Filler, Labelled, documents
 from training.guard.people import DATA, lines
 
 LINED = ("json_answer", "fhir_snippet")  # their lines make no sense alone
@@ -83,7 +83,14 @@ class Corpus:
             document = draw.choice(("\n", " ")).join(picked)
         if genre not in LINED and draw.random() < 0.3:
             document = self._between(document)
-        return self._noisy(Filler(draw).fill(document))
+        filled = Filler(draw).fill(document)
+        if draw.random() < 0.92:  # these are written in one case; their slots are not
+            bare = SLOT.sub("", document)
+            if bare.isupper() or "caps" in genre:
+                filled = Labelled(_each(filled.text, str.upper), filled.spans)
+            elif bare.islower():
+                filled = Labelled(_each(filled.text, str.lower), filled.spans)
+        return self._noisy(filled)
 
     def _between(self, document: str) -> str:
         """Put neutral clinical sentences between the lines."""

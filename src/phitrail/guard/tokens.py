@@ -11,11 +11,14 @@ TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019\u02bc](?![sS]\b)[^\W\d_]+)*|\d+|[^\w\s
 
 def tokenize(text: str) -> tuple[list[str], list[int], list[int]]:
     """Return the tokens of a text, and the code points at which they start and end."""
-    words: list[str] = []
+    words: list[str] = TOKEN.findall(text)
     starts: list[int] = []
     ends: list[int] = []
-    for match in TOKEN.finditer(text):
-        words.append(match[0])
-        starts.append(match.start())
-        ends.append(match.end())
+    find = text.find
+    place = 0
+    for word in words:
+        place = find(word, place)
+        starts.append(place)
+        place += len(word)
+        ends.append(place)
     return words, starts, ends

@@ -1,0 +1,40 @@
+"""Tokens: every sign that is no white space belongs to just one."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phitrail.guard.tokens import TOKEN, tokenize
+
+
+@given(st.text())
+def test_tokens_are_what_stands_at_their_places_in_order(text: str) -> None:
+    """A wrong place would redact the wrong letters."""
+    words, starts, ends = tokenize(text)
+
+    assert [m[0] for m in TOKEN.finditer(text)] == words
+    assert [m.span() for m in TOKEN.finditer(text)] == list(
+        zip(starts, ends, strict=True)
+    )
+
+
+@given(st.text())
+def test_no_sign_is_lost(text: str) -> None:
+    """A letter outside every token could never be redacted by the tagger."""
+    _, starts, ends = tokenize(text)
+    covered = {
+        place
+        for start, end in zip(starts, ends, strict=True)
+        for place in range(start, end)
+    }
+
+    assert all(
+        place in covered or sign.isspace() or not sign.isalnum()
+        for place, sign in enumerate(text)
+    )
+
+
+def test_a_possessive_does_not_belong_to_the_name() -> None:
+    """`Kim's` and `Kim` must be one word to the lists."""
+    assert tokenize("Kim's O'Dwyer 4th x_y")[0] == [
+        "Kim", "'", "s", "O'Dwyer", "4", "th", "x", "_", "y",
+    ]  # fmt: skip
