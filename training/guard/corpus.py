@@ -69,13 +69,13 @@ class Corpus:
             return self._noisy(draw.choice(general()))
         genre, document = draw.choice(self._documents)
         chance = draw.random()
-        if chance < 0.2:
+        if chance < 0.3:
             genre = draw.choice(self._prose)
             picked = [
                 draw.choice(self._lines[genre]) for _ in range(draw.randint(1, 8))
             ]
             document = draw.choice(("\n", "\n", " ", "\n\n")).join(picked)
-        elif chance < 0.27:
+        elif chance < 0.42:
             picked = [
                 draw.choice(self._lines[draw.choice(self._prose)])
                 for _ in range(draw.randint(2, 6))
@@ -111,7 +111,7 @@ class Corpus:
         chance = draw.random()
         if chance < 0.13:
             text = _each(text, str.lower)
-        elif chance < 0.2:
+        elif chance < 0.3:
             text = _each(text, str.upper)
         elif chance < 0.24:
             text = _names_small(text, spans)

@@ -139,18 +139,23 @@ class Data:
             self.bare[n, : len(without)] = without
 
 
-def batches(data: Data, rng: np.random.Generator) -> Any:
-    """Cut the documents, shuffled, into batches of equal shape."""
-    order = rng.permutation(len(data.docs))
+def packed(data: Data, rng: np.random.Generator) -> list[list[int]]:
+    """Shuffle the documents, several short ones to a row."""
     rows_of: list[list[int]] = [[]]
     used = 0
-    for n in order:  # several short documents share a row
+    for n in rng.permutation(len(data.docs)):
         length = min(len(data.docs[n][0]), LENGTH)
         if used + length + 16 > LENGTH and used:
             rows_of.append([])
             used = 0
         rows_of[-1].append(int(n))
         used += length + 16
+    return rows_of
+
+
+def batches(data: Data, rng: np.random.Generator) -> Any:
+    """Cut the documents, shuffled, into batches of equal shape."""
+    rows_of = packed(data, rng)
     for first in range(0, len(rows_of) - BATCH + 1, BATCH):
         ids = np.full((BATCH, LENGTH), -1, np.int32)
         gap = np.zeros((BATCH, LENGTH), np.int32)
@@ -209,7 +214,9 @@ def forward(
     mask = real[..., None]
     h = h * mask
     if key is not None:
-        h = h * jax.random.bernoulli(key, 0.9, h.shape) / 0.9
+        one, other = jax.random.split(key)
+        h = h * jax.random.bernoulli(one, 0.9, h.shape) / 0.9
+        h = h * jax.random.bernoulli(other, 0.95, h.shape[:2])[..., None]
     for n, far in enumerate(DILATIONS):
         left = jnp.pad(h, ((0, 0), (far, 0), (0, 0)))[:, :-far]
         right = jnp.pad(h, ((0, 0), (0, far), (0, 0)))[:, far:]
@@ -252,9 +259,7 @@ def main() -> None:
     )
     rng = np.random.default_rng(arguments.seed)
     params = start(arguments.seed)
-    steps = arguments.epochs * (
-        sum(min(len(d[0]), LENGTH) + 16 for d in data.docs) // (BATCH * LENGTH) + 1
-    )
+    steps = arguments.epochs * (len(packed(data, np.random.default_rng(0))) // BATCH)
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.adamw(
@@ -262,12 +267,15 @@ def main() -> None:
         ),
     )
     state = optimizer.init(params)
+    mean = jax.tree.map(jnp.array, params)
 
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def step(params: Params, state: Any, batch: Any, key: Any) -> Any:
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def step(params: Params, state: Any, mean: Params, batch: Any, key: Any) -> Any:
         value, grads = jax.value_and_grad(loss)(params, *batch, key)
         updates, state = optimizer.update(grads, state, params)
-        return optax.apply_updates(params, updates), state, value
+        params = optax.apply_updates(params, updates)
+        mean = jax.tree.map(lambda old, new: old + (new - old) * 0.005, mean, params)
+        return params, state, mean, value
 
     key = jax.random.PRNGKey(arguments.seed)
     done = 0
@@ -275,7 +283,7 @@ def main() -> None:
         total = count = 0.0
         for batch in batches(data, rng):
             key, one = jax.random.split(key)
-            params, state, value = step(params, state, batch, one)
+            params, state, mean, value = step(params, state, mean, batch, one)
             done += 1
             count += 1
             total += float(value)
@@ -284,7 +292,7 @@ def main() -> None:
                     f"epoch {epoch} step {done}/{steps} loss {total / count:.4f} {time.monotonic() - began:.0f} s",
                     flush=True,
                 )
-    write(arguments.out, params, hashes, flags, data)
+    write(arguments.out, mean, hashes, flags, data)
 
 
 def write(

@@ -1,0 +1,54 @@
+"""What belongs to a name or a place although it stands at its edge.
+
+A doctor's title before a name, an initial before or after one, Jr. or III after it; a state
+after a town (`Harlan, KY`). Each is taken in only where it touches what was found, so that
+a letter or a state that stands alone stays.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.found import Found
+
+LOOK_BACK = 16
+_BEFORE = re.compile(
+    r"(?:\b(?:[Dd]r|DR|Doctor|Prof|Professor)\.?\s|(?<![\w'])[A-Z]\.?\s?)+\Z"
+)
+_AFTER_NAME = re.compile(
+    r"(?:,?\s(?:Jr|Sr|JR|SR|II|III|IV)\b\.?|\s[A-Z](?:\.|(?=[,;:)\s]|\Z)))"
+)
+_STATES = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|"
+    "NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR"
+)
+_AFTER_PLACE = re.compile(rf",\s(?:{_STATES})\b")
+
+
+def with_edges(text: str, found: Sequence[Found]) -> list[Found]:
+    """Return the findings with what belongs to them taken in; in order, as they came."""
+    out: list[Found] = []
+    for place, one in enumerate(found):
+        start, end = one.start, one.end
+        if one.identifier_class == IdentifierClass.NAME:
+            start = _start(text, start, out[-1].end if out else 0)
+            end = _end(_AFTER_NAME, text, end, found, place)
+        elif one.identifier_class == IdentifierClass.GEOGRAPHIC:
+            end = _end(_AFTER_PLACE, text, end, found, place)
+        out.append(replace(one, start=start, end=end))
+    return out
+
+
+def _start(text: str, start: int, at_least: int) -> int:
+    low = max(start - LOOK_BACK, at_least)
+    match = _BEFORE.search(text, low, start)
+    return start if match is None else match.start()
+
+
+def _end(
+    pattern: re.Pattern[str], text: str, end: int, found: Sequence[Found], place: int
+) -> int:
+    at_most = found[place + 1].start if place + 1 < len(found) else len(text)
+    match = pattern.match(text, end)
+    return match.end() if match is not None and match.end() <= at_most else end
