@@ -1,0 +1,77 @@
+"""Dates of a record, in a text: values that agree.
+
+`phitrail.guard.dates` finds what may be a date and says its value; here it is compared with
+the record's. A weekday right before a date that agrees belongs to it. Month and day around
+a slash (`5/27-5/28`) are read here once more, where the day is no month and the record has
+that day: what is too doubtful for a text alone is plain beside the record.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.dates import DateFound
+from phitrail.guard.found import Found
+from phitrail.guard.record_facts import PartialDate
+
+_SLASHED = re.compile(r"(?<![\d./])([0-9]{1,2})/([0-9]{1,2})(?![\d/]|\.\d)")
+_WEEKDAY = re.compile(
+    r"\b(?:mon|tue(?:s)?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?"
+    r"[.,]{0,2}\s{1,2}$",
+    re.IGNORECASE,
+)
+_LOOK_BACK = 14
+_MONTHS = 12
+_BESIDE = 2
+
+
+def match_dates(
+    has_date: Callable[[PartialDate], bool], text: str, dates: Sequence[DateFound]
+) -> list[Found]:
+    """Find the dates that agree with the record; `dates` are in order."""
+    found: list[Found] = []
+    before: DateFound | None = None
+    for each in dates:
+        if _agrees(has_date, each):
+            start = each.start
+            weekday = _WEEKDAY.search(text, max(0, start - _LOOK_BACK), start)
+            if weekday is not None:
+                start = weekday.start()
+            elif before is not None and not any(before.value):
+                start = before.start if start - before.end <= _BESIDE else start
+            elif " of " in text[start : each.end] and _the(text, start):
+                start -= len("the ")
+            found.append(_found(start, each.end))
+        before = each
+    if "/" in text:
+        found += [
+            _found(match.start(), match.end())
+            for match in _SLASHED.finditer(text)
+            if _slashed_agrees(has_date, int(match[1]), int(match[2]))
+        ]
+    return found
+
+
+def _agrees(has_date: Callable[[PartialDate], bool], each: DateFound) -> bool:
+    if each.is_neutral and each.value.day is None:
+        return False
+    return has_date(each.value) or (
+        each.alternative is not None and has_date(each.alternative)
+    )
+
+
+def _slashed_agrees(
+    has_date: Callable[[PartialDate], bool], first: int, second: int
+) -> bool:
+    if first <= _MONTHS < second:
+        return has_date((None, first, second))
+    return second <= _MONTHS < first and has_date((None, second, first))
+
+
+def _the(text: str, start: int) -> bool:
+    return text[max(0, start - len("the ")) : start].lower() == "the "
+
+
+def _found(start: int, end: int) -> Found:
+    of = IdentifierClass.DATE
+    return Found(start, end, of, 1.0, "record.date", is_in_record=True)

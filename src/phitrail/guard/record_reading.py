@@ -1,0 +1,431 @@
+"""Reading records into facts: plain dicts, FHIR R4 resources, and lists of both.
+
+1. A dict with `resourceType` is FHIR: elements that identify nobody are passed over.
+2. Any other dict is plain: a key that is not in `record_keys` is refused, because a key that
+   is not understood would leave its values out of what may be released, unnoticed.
+3. `None` and empty values are passed over; any value may be a list.
+4. An error names the place and the rule, never a value; of an unknown key only its position
+   (a key may itself be a name).
+
+What the keys of the matcher are is for `phitrail.guard.record_context`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from phitrail.errors import InputError
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.found import PersonRole
+from phitrail.guard.record_facts import (
+    Facts,
+    Number,
+    PartialDate,
+    Person,
+    Phrase,
+    PhraseKind,
+)
+from phitrail.guard.record_keys import KINDS, Kind, class_of_type, plain
+from phitrail.guard.record_titles import TITLES
+from phitrail.guard.record_words import STATES
+
+Record = Mapping[str, object]
+
+_ISO = re.compile(r"([0-9]{4})(?:-?([0-9]{2})(?:-?([0-9]{2}))?)?(?:[T ].*)?", re.DOTALL)
+_ZIP = re.compile(r"[0-9]{5}(?:-[0-9]{4})?")
+_MONTHS, _DAYS = 12, 31
+_SHORTEST_ID = 4
+_PERSON_ROLES = {
+    "Patient": PersonRole.PATIENT,
+    "Person": PersonRole.PATIENT,
+    "RelatedPerson": PersonRole.RELATIVE,
+    "Practitioner": PersonRole.PROVIDER,
+    "PractitionerRole": PersonRole.PROVIDER,
+}
+_DATE_ELEMENTS = re.compile(r"(?:date|datetime|issued|instant|recorded|start|end)$")
+
+
+def read_records(records: Sequence[Record]) -> Facts:
+    """Read every record.
+
+    Raises:
+        InputError: a record does not have the form that its key asks for.
+    """
+    reader = _Reader()
+    for at, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise InputError.for_field(f"records[{at}]", "must be a dict")
+        reader.record(record, f"records[{at}]")
+    return reader.facts
+
+
+class _Reader:
+    """Gathers facts; holds nothing else than what it has gathered."""
+
+    def __init__(self) -> None:
+        self.facts = Facts()
+
+    def record(self, record: Record, where: str) -> None:
+        """Read one record, by its form."""
+        kind = record.get("resourceType")
+        if kind == "Bundle":
+            for at, entry in enumerate(_items(record.get("entry"))):
+                inner = f"{where}.entry[{at}].resource"
+                resource = _mapping(_mapping(entry, inner).get("resource"), inner)
+                self.record(resource, inner)
+        elif kind is None:
+            self.person(record, PersonRole.PATIENT, where, is_fhir=False)
+        elif kind in ("Organization", "Location"):
+            self.institution(record, where)
+        elif kind == "Encounter":
+            self.encounter(record, where, is_fhir=True)
+        elif kind == "Coverage":
+            self.coverage(record, where)
+        elif kind in _PERSON_ROLES:
+            self.person(record, _PERSON_ROLES[str(kind)], where, is_fhir=True)
+        else:
+            self.clinical(record, where)
+
+    def person(
+        self, record: Record, role: PersonRole, where: str, *, is_fhir: bool
+    ) -> None:
+        """Read what belongs to one person."""
+        person = Person(role)
+        self.facts.people.append(person)
+        for at, (key, value) in enumerate(record.items(), 1):
+            kind, identifier_class = _kind(key, at, where, is_fhir=is_fhir)
+            inner = f"{where}.{key}"
+            for item in _items(value):
+                if kind == Kind.NAME:
+                    _read_name(person, item, inner)
+                elif kind == Kind.GIVEN:
+                    person.given += _text(item, inner).split()
+                elif kind == Kind.FAMILY:
+                    person.family.append(_text(item, inner))
+                elif kind == Kind.CALLED:
+                    person.called.append(_text(item, inner))
+                elif kind == Kind.RELATED:
+                    self.around(item, PersonRole.RELATIVE, inner, is_fhir=is_fhir)
+                elif kind == Kind.PROVIDERS:
+                    self.around(item, PersonRole.PROVIDER, inner, is_fhir=is_fhir)
+                elif kind == Kind.PATIENT and isinstance(item, Mapping):
+                    self.person(item, PersonRole.PATIENT, inner, is_fhir=is_fhir)
+                else:
+                    self.fact(kind, identifier_class, item, inner)
+
+    def around(
+        self, item: object, role: PersonRole, where: str, *, is_fhir: bool
+    ) -> None:
+        """Read a relative or a practitioner: a dict, a FHIR reference, or a name alone."""
+        if isinstance(item, str):
+            item = {"name": item}
+        record = _mapping(item, where)
+        for key in ("individual", "actor", "member"):
+            record = _mapping(record.get(key, record), where)
+        if "display" in record:
+            record = {"name": record["display"]}
+        is_employer = record.get("relationship") == "employer"
+        self.person(record, role, where, is_fhir=is_fhir or "resourceType" in record)
+        if is_employer:
+            for name in _items(record.get("organization")):
+                self.organisation(name, where, IdentifierClass.NAME)
+
+    def fact(
+        self,
+        kind: Kind,
+        identifier_class: IdentifierClass | None,
+        item: object,
+        where: str,
+    ) -> None:
+        """Read one value that is no name."""
+        if kind in _STRUCTURED:
+            self.structured(kind, item, where)
+        elif kind in (Kind.BIRTH, Kind.DATE):
+            told = _date(item, where)
+            self.facts.dates.append(told)
+            if kind == Kind.BIRTH:
+                self.facts.births.append(told)
+        elif kind == Kind.EMAIL:
+            self.facts.emails.append(_text(item, where))
+        elif kind == Kind.URL:
+            self.facts.urls.append(_text(item, where))
+        elif identifier_class is None:
+            return
+        elif kind == Kind.NUMBER:
+            self.number(item, identifier_class, where)
+        elif kind == Kind.PHONE:
+            self.facts.phones.append(Number(_text(item, where), identifier_class))
+        elif kind == Kind.ORGANISATION:
+            self.organisation(item, where, identifier_class)
+        else:
+            self.place(kind, item, where)
+
+    def structured(self, kind: Kind, item: object, where: str) -> None:
+        """Read one value that has parts of its own."""
+        if kind == Kind.IDENTIFIERS:
+            self.identifier(item, where)
+        elif kind == Kind.TELECOM:
+            self.telecom(_mapping(item, where), where)
+        elif kind == Kind.PERIOD:
+            self.period(_mapping(item, where), where)
+        else:
+            self.encounter(_mapping(item, where), where, is_fhir=False)
+
+    def place(self, kind: Kind, item: object, where: str) -> None:
+        """Read an address or a part of one."""
+        if kind == Kind.ADDRESS and isinstance(item, Mapping):
+            if "name" in item or "display" in item:
+                self.organisation(item, where, IdentifierClass.GEOGRAPHIC)
+            for at, (key, value) in enumerate(item.items(), 1):
+                part, _ = _kind(key, at, where, is_fhir=True)
+                for each in _items(value):
+                    if part in (Kind.STREET, Kind.CITY, Kind.COUNTY, Kind.ZIP):
+                        self.place(part, each, f"{where}.{key}")
+            if "line" not in item and "street" not in item and item.get("text"):
+                self.place(kind, item["text"], f"{where}.text")
+        elif kind == Kind.ADDRESS:
+            self.address_text(_text(item, where))
+        elif kind == Kind.ZIP:
+            self.facts.zips.append(_text(item, where))
+        else:
+            of = {Kind.CITY: PhraseKind.CITY, Kind.COUNTY: PhraseKind.COUNTY}
+            phrase = Phrase(_text(item, where), of.get(kind, PhraseKind.STREET))
+            self.facts.phrases.append(phrase)
+
+    def address_text(self, text: str) -> None:
+        """Read an address in one line: street, then town; state and ZIP at the end."""
+        parts = [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
+        while len(parts) > 1:
+            self.facts.zips += _ZIP.findall(parts[-1])
+            rest = _without_state(_ZIP.sub("", parts[-1]))
+            parts[-1:] = [rest] if rest else []
+            if rest:
+                break
+        for at, part in enumerate(parts):
+            is_street = any("0" <= sign <= "9" for sign in part) or (
+                at == 0 and len(parts) > 1
+            )
+            kind = PhraseKind.STREET if is_street else PhraseKind.CITY
+            self.facts.phrases.append(Phrase(part, kind))
+
+    def number(self, item: object, of: IdentifierClass, where: str) -> None:
+        """Read an id; ids too short to mean anything are passed over."""
+        text = _text(item, where)
+        if of != IdentifierClass.OTHER or len(text) >= _SHORTEST_ID:
+            self.facts.numbers.append(Number(text, of))
+
+    def identifier(self, item: object, where: str) -> None:
+        """Read a FHIR Identifier, or `{type, value}`."""
+        record = _mapping(item, where)
+        value = record.get("value")
+        if value in (None, ""):
+            return
+        kind = record.get("type")
+        told = [str(record.get("system") or "").rsplit("/", 1)[-1]]
+        if isinstance(kind, Mapping):
+            told.insert(0, str(kind.get("text") or ""))
+            for coding in _items(kind.get("coding")):
+                told.insert(0, str(_mapping(coding, where).get("code") or ""))
+        elif kind is not None:
+            told.insert(0, str(kind))
+        other = IdentifierClass.OTHER
+        classes = (class_of_type(each) for each in told if each)
+        of = next((each for each in classes if each != other), other)
+        self.number(value, of, f"{where}.value")
+
+    def telecom(self, point: Record, where: str) -> None:
+        """Read a FHIR ContactPoint."""
+        value = point.get("value")
+        if value in (None, ""):
+            return
+        text = _text(value, f"{where}.value")
+        system = point.get("system")
+        if system == "email" or (system is None and "@" in text):
+            self.facts.emails.append(text)
+        elif system == "url":
+            self.facts.urls.append(text)
+        else:
+            is_fax = system == "fax"
+            of = IdentifierClass.FAX if is_fax else IdentifierClass.PHONE
+            self.facts.phones.append(Number(text, of))
+
+    def organisation(
+        self, item: object, where: str, identifier_class: IdentifierClass
+    ) -> None:
+        """Read the name of an institution: text, a FHIR reference, or a dict."""
+        if isinstance(item, Mapping):
+            item = item.get("display") or item.get("name")
+            if item is None:
+                return
+        name = _text(item, where)
+        phrase = Phrase(name, PhraseKind.ORGANISATION, identifier_class)
+        self.facts.phrases.append(phrase)
+
+    def institution(self, record: Record, where: str) -> None:
+        """Read a FHIR Organization or Location."""
+        for key in ("name", "alias"):
+            for name in _items(record.get(key)):
+                self.organisation(name, f"{where}.{key}", IdentifierClass.GEOGRAPHIC)
+        for key in ("address", "telecom", "identifier"):
+            kind, of = KINDS[key]
+            for item in _items(record.get(key)):
+                self.fact(kind, of, item, f"{where}.{key}")
+
+    def period(self, period: Record, where: str) -> None:
+        """Read a start and an end."""
+        told = [
+            _date(period[key], f"{where}.{key}")
+            for key in ("start", "end")
+            if period.get(key) not in (None, "")
+        ]
+        self.facts.dates += told
+        if len(told) == 2:  # noqa: PLR2004 - both ends
+            self.facts.stays.append((told[0], told[1]))
+
+    def encounter(self, record: Record, where: str, *, is_fhir: bool) -> None:
+        """Read when and where a patient was seen, and by whom."""
+        self.period(record, where)
+        rest = {key: value for key, value in record.items() if key not in _ENDS}
+        for at, (key, value) in enumerate(rest.items(), 1):
+            kind, of = _kind(key, at, where, is_fhir=is_fhir)
+            for item in _items(value):
+                if kind == Kind.PROVIDERS:
+                    inner = f"{where}.{key}"
+                    self.around(item, PersonRole.PROVIDER, inner, is_fhir=is_fhir)
+                elif isinstance(item, Mapping) and "location" in item:
+                    self.place(Kind.ADDRESS, item["location"], f"{where}.{key}")
+                elif kind not in _OF_PEOPLE:
+                    self.fact(kind, of, item, f"{where}.{key}")
+
+    def coverage(self, record: Record, where: str) -> None:
+        """Read the ids of a coverage; the payer is no identifier."""
+        plan = IdentifierClass.HEALTH_PLAN
+        for item in _items(record.get("identifier")):
+            value = _mapping(item, where).get("value")
+            if value not in (None, ""):
+                self.number(value, plan, f"{where}.identifier")
+        for item in _items(record.get("subscriberId")):
+            self.number(item, plan, f"{where}.subscriberId")
+        for item in _items(record.get("class")):
+            value = _mapping(item, where).get("value")
+            if value not in (None, ""):
+                self.number(value, plan, f"{where}.class")
+        for item in _items(record.get("period")):
+            self.period(_mapping(item, where), where)
+        if record.get("id"):
+            self.number(record["id"], IdentifierClass.OTHER, f"{where}.id")
+
+    def clinical(self, record: Record, where: str) -> None:
+        """Read ids and dates of any other FHIR resource."""
+        for key, value in record.items():
+            low = plain(str(key))
+            if low in ("id", "identifier"):
+                kind, of = KINDS[low]
+                for item in _items(value):
+                    self.fact(kind, of, item, f"{where}.{low}")
+            elif isinstance(value, str) and _DATE_ELEMENTS.search(low):
+                self.facts.dates.append(_date(value, where))
+            elif isinstance(value, Mapping) and low.endswith("period"):
+                self.period(value, where)
+
+
+_STRUCTURED = (Kind.IDENTIFIERS, Kind.TELECOM, Kind.PERIOD, Kind.ENCOUNTERS)
+_ENDS = ("start", "end")
+_OF_PEOPLE = (
+    *(Kind.NAME, Kind.GIVEN, Kind.FAMILY, Kind.CALLED),
+    *(Kind.RELATED, Kind.PATIENT),
+)
+
+
+def _kind(
+    key: object, at: int, where: str, *, is_fhir: bool
+) -> tuple[Kind, IdentifierClass | None]:
+    meaning = KINDS.get(plain(key)) if isinstance(key, str) else None
+    if meaning is not None:
+        return meaning
+    if is_fhir:
+        return Kind.IGNORED, None
+    raise InputError.for_field(
+        where,
+        f"key number {at} is not known; docs/guard-record-context.md lists the keys",
+    )
+
+
+def _without_state(part: str) -> str:
+    """Take a state, its code or `USA` off the end of a part of an address."""
+    words = part.split()
+    for length in (3, 2, 1):
+        tail = " ".join(words[-length:]).lower().replace(".", "")
+        if words and (tail in STATES or (tail in _CODES and words[-1].isupper())):
+            return " ".join(words[:-length])
+    return part.strip()
+
+
+_CODES = frozenset((*STATES.values(), "us", "usa"))
+
+
+def _items(value: object) -> Iterable[object]:
+    if value is None or value == "":
+        return ()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [item for item in value if item is not None and item != ""]
+    return (value,)
+
+
+def _mapping(value: object, where: str) -> Record:
+    if not isinstance(value, Mapping):
+        raise InputError.for_field(where, "must be a dict, or a list of dicts")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise InputError.for_field(where, "must be text, or a list of texts")
+    return str(value)
+
+
+def _date(value: object, where: str) -> PartialDate:
+    if isinstance(value, (date, datetime)):
+        return value.year, value.month, value.day
+    found = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise InputError.for_field(where, "must be a date like 2025-01-31 (ISO 8601)")
+    year, month, day = (int(part) if part else None for part in found.groups())
+    if not 1 <= (month or 1) <= _MONTHS or not 1 <= (day or 1) <= _DAYS:
+        raise InputError.for_field(where, "must be a date of the calendar")
+    return year, month, day
+
+
+def _read_name(person: Person, item: object, where: str) -> None:
+    """Read a HumanName, or a name in one text (`Given Family` or `Family, Given`)."""
+    if isinstance(item, Mapping):
+        has_parts = False
+        for key, value in item.items():
+            kind = KINDS.get(plain(str(key)), (Kind.IGNORED, None))[0]
+            for each in _items(value):
+                if kind == Kind.GIVEN:
+                    person.given += _text(each, where).split()
+                elif kind == Kind.FAMILY:
+                    person.family.append(_text(each, where))
+                elif kind == Kind.CALLED:
+                    person.called.append(_text(each, where))
+                else:
+                    continue
+                has_parts = True
+        if not has_parts and item.get("text"):
+            _read_name(person, item["text"], where)
+        return
+    text = _text(item, where)
+    family, _, given = text.partition(",")
+    after = _without_titles(given)
+    if after:
+        person.family.append(family)
+        person.given += after
+    else:
+        words = _without_titles(family)
+        person.given += words[:-1]
+        person.family += words[-1:]
+
+
+def _without_titles(name: str) -> list[str]:
+    return [word for word in name.split() if plain(word.strip(".,")) not in TITLES]
