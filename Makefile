@@ -22,7 +22,7 @@ demo: $(RUN)/ready  ## set up, then run the main job in a small clinic
 test: $(TEST)/ready  ## set up, then pass the tests (under 10 minutes on two cores)
 	$(TEST)/bin/python -m pytest -n auto --dist loadscope -m "not long" $(ARGS)
 
-test-all: $(TEST)/ready $(if $(PHITRAIL_PY312),$(ORACLES)/ready)  ## the same, with long faults and other people's verifiers
+test-all: $(TEST)/ready $(TRAIN)/ready $(if $(PHITRAIL_PY312),$(ORACLES)/ready)  ## the same, with long faults and other people's verifiers
 	PHITRAIL_LONG=1 $(TEST)/bin/python -m pytest -n auto --dist loadscope $(ARGS)
 
 check: $(TEST)/ready  ## ruff, mypy strict, import contracts
