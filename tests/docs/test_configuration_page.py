@@ -8,6 +8,7 @@ from tests.docs.pages import DOCS, blocks, first_cells
 
 from phitrail.anchor.settings import AnchorSettings
 from phitrail.app.config import (
+    GuardSection,
     IdentitySystems,
     Policy,
     RegisteredSource,
@@ -40,12 +41,20 @@ def test_every_key_of_policy_yaml_is_on_the_page_with_its_default() -> None:
 
     assert [f.name for f in fields] == first_cells(PAGE, "## policy.yaml")[1:]
     for field in fields:
-        default = (
-            str(field.default).lower()
-            if isinstance(field.default, bool)
-            else f"{field.default:,}"
-        )
-        assert by_key[field.name].endswith(f"| {default} |")
+        assert by_key[field.name].endswith(f"| {_written(field.default)} |")
+
+
+def test_every_key_of_the_guard_is_on_the_page() -> None:
+    """What is done with an answer must not depend on a key that nobody knows of."""
+    keys = {field.name for field in msgspec.structs.fields(GuardSection)}
+
+    assert keys == set(first_cells(PAGE, "### guard")[1:])
+
+
+def _written(default: object) -> str:
+    if default is None or isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:,}"
 
 
 def test_every_key_of_anchors_yaml_is_on_the_page() -> None:

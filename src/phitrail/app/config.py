@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 import yaml
@@ -22,11 +22,15 @@ from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.codes import Action
 from phitrail.events.shapes import ModelName, TenantName, Term, VerifierKeyText
 from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
+from phitrail.guard.policy import GuardPolicy, policy_of
 
 TENANT_FILE = "tenant.yaml"
 POLICY_FILE = "policy.yaml"
 ANCHORS_FILE = "anchors.yaml"
 SOURCES_FILE = "sources.yaml"
+
+MRN_SYSTEM = "mrn"
+"""The system of patients under which their identifiers are taken for their MRNs."""
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -37,7 +41,7 @@ class IdentitySystems(
 ):
     """The identifier systems of patients, records and users."""
 
-    patient: Term = "mrn"
+    patient: Term = MRN_SYSTEM
     record: Term = "ehr"
     user: Term = "workforce"
 
@@ -58,8 +62,18 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
+class GuardSection(GuardPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The section `guard` of policy.yaml: whether there is a guard, and its policy.
+
+    `off` scans nothing; `observe` scans, records and releases everything; `enforce` releases
+    what the policy says.
+    """
+
+    mode: Literal["off", "observe", "enforce"] = "enforce"
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """policy.yaml."""
+    """policy.yaml; a trail without the section `guard` has no guard."""
 
     publish_interval_s: Seconds = 1.0
     identity_lookups_per_hour: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 60
@@ -73,6 +87,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     spool_age_s: Seconds = 3_600.0
     spool_events: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100_000
     access_unclosed_after_s: Seconds = 3_600.0
+    guard: GuardSection | None = None
+
+    @property
+    def has_guard(self) -> bool:
+        """Whether answers are scanned."""
+        return self.guard is not None and self.guard.mode != "off"
 
 
 class RegisteredSource(
@@ -174,7 +194,21 @@ def read_policy(directory: Path) -> Policy:
     Raises:
         ConfigError: missing, or names the key that is wrong.
     """
-    return _read(directory / POLICY_FILE, Policy)
+    place = directory / POLICY_FILE
+    plain = _read_yaml(place)
+    if isinstance(plain, dict) and isinstance(plain.get("guard"), dict):
+        _check_guard(plain["guard"], str(place))
+    return _convert(plain, Policy, str(place))
+
+
+def _check_guard(section: dict[str, object], where: str) -> None:
+    """Refuse a section that does not fit, by its own keys."""
+    known = {field.name for field in msgspec.structs.fields(GuardPolicy)}
+    try:
+        policy_of({key: value for key, value in section.items() if key in known})
+    except InputError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    _convert(section, GuardSection, f"{where}: guard")
 
 
 def read_anchors(directory: Path) -> tuple[AnchorSettings, ...]:
@@ -313,7 +347,7 @@ def _write(place: Path, text: str) -> None:
 
 
 def _yaml(struct: msgspec.Struct) -> str:
-    plain = msgspec.to_builtins(struct)
+    plain = {key: v for key, v in msgspec.to_builtins(struct).items() if v is not None}
     return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 

@@ -12,7 +12,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.app import handover
-from phitrail.app.config import Policy, Tenant, read_policy, read_sources, read_tenant
+from phitrail.app.config import (
+    MRN_SYSTEM,
+    Policy,
+    Tenant,
+    read_policy,
+    read_sources,
+    read_tenant,
+)
 from phitrail.capture.exchange import Systems
 from phitrail.capture.recorder import Recorder
 from phitrail.capture.source import Source
@@ -21,6 +28,7 @@ from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.codes import Log
+from phitrail.identity.aliases import Aliases
 from phitrail.identity.map import IdentityMap
 from phitrail.keys import names
 from phitrail.keys.fingerprints import check_fingerprints
@@ -63,6 +71,7 @@ class Trail:
     hasher: TextHasher
     appender: Appender
     identity: IdentityMap
+    aliases: Aliases | None = None
 
     def reader(self, log: Log) -> "LogReader":
         """Open a reader of one log with a connection of its own."""
@@ -97,6 +106,8 @@ class Trail:
     def close(self) -> None:
         """Commit what waits and close every part."""
         self.appender.close()
+        if self.aliases is not None:
+            self.aliases.close()
         self.identity.close()
 
 
@@ -185,6 +196,9 @@ def assemble(
             seal=Sealer(keys, names.IDENTITY_SEAL),
         )
         opened.callback(identity.close)
+        aliases = _open_aliases(directory, tenant, policy, keys, identity)
+        if aliases is not None:
+            opened.callback(aliases.close)
         appender = Appender(journal, directory / APPEND_LOCK, log_keys)
         opened.pop_all()
     return Trail(
@@ -206,6 +220,28 @@ def assemble(
         TextHasher(Mac(keys, names.TEXT_HASH).written),
         appender,
         identity,
+        aliases,
+    )
+
+
+def _open_aliases(
+    directory: Path,
+    tenant: Tenant,
+    policy: Policy,
+    keys: LocalKeys,
+    identity: IdentityMap,
+) -> Aliases | None:
+    """Open the aliases of patients, where a guard asks for them."""
+    if not policy.has_guard:
+        return None
+    system = tenant.identity.patient
+    return Aliases(
+        directory / IDENTITY,
+        tenant=tenant.tenant,
+        identity=identity,
+        index=Mac(keys, names.IDENTITY_INDEX).digest,
+        seal=Sealer(keys, names.IDENTITY_SEAL),
+        mrn_system=system if system == MRN_SYSTEM else None,
     )
 
 

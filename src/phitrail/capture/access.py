@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from phitrail.capture.text_hash import TextHasher
+from phitrail.capture.verdict import Verdict, guard_events
 from phitrail.errors import InputError
 from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.canonical import CallerRecord
@@ -167,13 +168,14 @@ class AccessLife:
         released: str | None = None,
         latency_us: int | None = None,
         call: ModelCall | None = None,
+        verdict: Verdict | None = None,
     ) -> tuple[CallerRecord, ...]:
-        """Close: the audit event and, after an inference, its quality entry.
+        """Close: the audit event, after an inference its quality entry, events of a scan.
 
         Raises:
             InputError: the access is closed already.
         """
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         call = call or ModelCall()
         hashes = self._hashes("response", released)
         self.is_closed = True  # a text that is refused closes nothing
@@ -189,11 +191,22 @@ class AccessLife:
             input_tokens=call.input_tokens,
             output_tokens=call.output_tokens,
             latency_us=latency_us,
-            **{**self.who, **self._model, **hashes},
+            **{**self.who, **self._model, **hashes, **_found(verdict)},
         )
-        if not self._models:
-            return (closing,)
-        return closing, self._quality(outcome, now, latency_us, call)
+        records: list[CallerRecord] = [closing]
+        if self._models:
+            records.append(self._quality(outcome, now, latency_us, call))
+        if verdict is not None:
+            records += guard_events(
+                verdict,
+                now,
+                who=self.who,
+                access_id=self.access_id,
+                outcome=outcome,
+                assurance=self.assurance,
+                model=self._model,
+            )
+        return tuple(records)
 
     @property
     def _model(self) -> dict[str, Any]:
@@ -234,7 +247,7 @@ class AccessLife:
         *,
         records: ProtectedRecords = (),
     ) -> CallerEvent:
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         _check_names(fields, _MORE_FIELDS, "not a field that an opening takes")
         return AuditEvent(
             event_type=event_type,
@@ -256,11 +269,20 @@ class AccessLife:
             f"{what}_chars": hashes.chars,
         }
 
-    def _refuse_if_closed(self) -> None:
+    def refuse_if_closed(self) -> None:
+        """Refuse whatever an access that is closed must not do.
+
+        Raises:
+            InputError: it is closed.
+        """
         if self.is_closed:
             raise InputError.for_field(
                 "access", "is closed; begin a new access for further use"
             )
+
+
+def _found(verdict: Verdict | None) -> dict[str, Any]:
+    return {} if verdict is None else verdict.closing_fields()
 
 
 def _check_names(given: Iterable[str], known: frozenset[str], rule: str) -> None:

@@ -47,6 +47,12 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "anchor_refused",
             "anchor_unreachable",
             "event_id_reused",
+            "guard_error",
+            "guard_timeout",
+            "guard_unknown_class",
+            "patients_not_looked_up",
+            "unexpected_phi",
+            "wrong_patient",
             "export_c2sp",
             "export_chained_jsonl",
             "export_cloudtrail",
@@ -63,7 +69,7 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "tenant_created",
         }
     ),
-    "detectors": frozenset({"recorder"}),
+    "detectors": frozenset({"guard", "recorder"}),
 }
 """Terms that phitrail itself writes, admitted in every tenant."""
 

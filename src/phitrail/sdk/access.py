@@ -11,6 +11,9 @@ Each call returns once its record is durable; if the log cannot take it, it rais
 nothing goes on. Leaving the block without a release closes the access as
 `not_released`, by an exception as `failed`. A stream (`sdk.answer_stream`) that was begun
 may go on after its block; one that was not is closed with it.
+
+With a guard (`docs/guard-sdk.md`), what is released is the safe text; what the guard blocks or
+cannot scan is closed durably and raises. Its events stand in the transaction of the closing.
 """
 
 from collections.abc import (
@@ -19,6 +22,7 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import contextmanager
@@ -26,6 +30,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from phitrail.capture.access import AccessLife, ModelCall, Triple
+from phitrail.capture.guarding import AccessRecords
+from phitrail.capture.patient_identifiers import check_identifiers
+from phitrail.capture.verdict import Verdict
 from phitrail.errors import (
     InputError,
     OutcomeUnknownError,
@@ -35,12 +42,14 @@ from phitrail.errors import (
 from phitrail.events.audit import CallerEvent
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Outcome
+from phitrail.identity.aliases import Alias
 from phitrail.sdk import clock
 from phitrail.sdk.answer_stream import (
     AnswerStream,
     AsyncAnswerStream,
     checked_text,
 )
+from phitrail.sdk.guarded import Guarded
 from phitrail.tlog.receipt import Receipt
 
 
@@ -63,8 +72,10 @@ class RecordsAsync(Protocol):
 class _Life:
     """What both forms of an access share: its life, its clock, its receipts."""
 
-    def __init__(self, life: AccessLife) -> None:
+    def __init__(self, life: AccessLife, guard: Guarded | None) -> None:
         self._life = life
+        self._guard = guard
+        self._verdict: Verdict | None = None
         self._began_us = clock.monotonic_us()
         self._stream: AnswerStream | AsyncAnswerStream | None = None
         self._receipts: list[Receipt] = []
@@ -88,7 +99,25 @@ class _Life:
             released=released,
             latency_us=clock.monotonic_us() - self._began_us,
             call=call,
+            verdict=self._verdict if self._stream is None else self._stream.verdict,
         )
+
+    def _known(
+        self, records: Sequence[Triple], identifiers: object
+    ) -> tuple[AccessRecords, list[Alias]]:
+        """Say what the guard knows with these records, once they are recorded."""
+        if self._guard is None:
+            check_identifiers(identifiers)
+            return AccessRecords(), []
+        return self._guard.prepare(records, identifiers)
+
+    def _released(self, verdict: Verdict | None, text: str) -> str:
+        """Return what may be shown, now that the closing is durable."""
+        if verdict is None:
+            return text
+        if verdict.is_refused:
+            raise verdict.refusal(self.access_id)
+        return verdict.safe_text
 
     def _leaving(
         self, error: BaseException | None
@@ -131,8 +160,13 @@ class _Life:
 class Access(_Life):
     """One access, for threads."""
 
-    def __init__(self, trail: RecordsSync, life: AccessLife) -> None:
-        super().__init__(life)
+    def __init__(
+        self,
+        trail: RecordsSync,
+        life: AccessLife,
+        guard: Guarded | None = None,
+    ) -> None:
+        super().__init__(life, guard)
         self._trail = trail
 
     def retrieved(
@@ -140,6 +174,7 @@ class Access(_Life):
         records: Sequence[Triple],
         *,
         query: str | None = None,
+        identifiers: Sequence[Mapping[str, Any]] = (),
         **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
     ) -> Receipt:
         """Record that these records are used; durable on return.
@@ -147,15 +182,23 @@ class Access(_Life):
         Args:
             records: (patient, record, FHIR resource type); an unknown patient is empty.
             query: the question; its keyed hash is kept, never its text.
+            identifiers: what the records say of who their people are, plain dicts or FHIR
+                resources, for the guard alone: what stands there may stand in the answer.
             more: further fields of `AuditEvent`, such as `phi_fields_accessed`.
 
         Raises:
             InputError: names the field and the rule.
             StorageError: not recorded; the records must not be used.
         """
-        return self._record(
-            self._life.retrieve(records, clock.now(), query=query, **more)
-        )
+        opening = self._life.retrieve(records, clock.now(), query=query, **more)
+        with self._taken_back(lambda: self._life.withdraw(opening)):
+            known, aliases = self._known(records, identifiers)
+            if self._guard is not None:
+                self._guard.remember(aliases)
+        receipt = self._record(opening)
+        if self._guard is not None:
+            self._guard.keep(known)
+        return receipt
 
     def infer(
         self,
@@ -186,10 +229,19 @@ class Access(_Life):
 
         Raises:
             InputError: the access is closed, or the text has no bytes.
+            RefusedError: the guard blocked the answer, or could not scan it.
             StorageError: not recorded; the text must not be shown.
         """
-        self._close(Outcome.RELEASED, checked_text(text, "text"), call)
-        return text
+        text = checked_text(text, "text")
+        self._life.refuse_if_closed()
+        verdict = None if self._guard is None else self._guard.scan(text)
+        self._verdict = verdict
+        if verdict is None:
+            self._close(Outcome.RELEASED, text, call)
+        else:
+            shown = None if verdict.is_refused else verdict.safe_text
+            self._close(verdict.outcome, shown, call)
+        return self._released(verdict, text)
 
     def stream(
         self, deltas: Iterable[str], *, call: ModelCall | None = None
@@ -204,10 +256,15 @@ class Access(_Life):
         Raises:
             InputError: the access is closed or streams already.
             StorageError: the closing was not recorded; the last piece was held back.
+            RefusedError: the guard blocked the answer, or could not scan it; what was not
+                given yet is not given.
         """
         self._check_streams_once()
         self._stream = stream = AnswerStream(
-            deltas, lambda outcome, sent: self._close(outcome, sent, call)
+            deltas,
+            lambda outcome, sent: self._close(outcome, sent, call),
+            gate=None if self._guard is None else self._guard.gate(),
+            access_id=self.access_id,
         )
         return stream
 
@@ -236,6 +293,8 @@ class Access(_Life):
         closing = self._leaving(error)
         if closing is None:
             return
+        if isinstance(self._stream, AnswerStream):
+            self._stream.cut()
         try:
             self._close(*closing)
         except PhitrailError:
@@ -248,8 +307,13 @@ class Access(_Life):
 class AsyncAccess(_Life):
     """One access, for event loops."""
 
-    def __init__(self, trail: RecordsAsync, life: AccessLife) -> None:
-        super().__init__(life)
+    def __init__(
+        self,
+        trail: RecordsAsync,
+        life: AccessLife,
+        guard: Guarded | None = None,
+    ) -> None:
+        super().__init__(life, guard)
         self._trail = trail
 
     async def retrieved(
@@ -257,6 +321,7 @@ class AsyncAccess(_Life):
         records: Sequence[Triple],
         *,
         query: str | None = None,
+        identifiers: Sequence[Mapping[str, Any]] = (),
         **more: Any,  # noqa: ANN401 - fields of AuditEvent, checked by it
     ) -> Receipt:
         """Record that these records are used; durable on return.
@@ -265,9 +330,15 @@ class AsyncAccess(_Life):
             InputError: names the field and the rule.
             StorageError: not recorded; the records must not be used.
         """
-        return await self._record(
-            self._life.retrieve(records, clock.now(), query=query, **more)
-        )
+        opening = self._life.retrieve(records, clock.now(), query=query, **more)
+        with self._taken_back(lambda: self._life.withdraw(opening)):
+            known, aliases = self._known(records, identifiers)
+            if self._guard is not None:
+                await self._guard.remember_async(aliases)
+        receipt = await self._record(opening)
+        if self._guard is not None:
+            self._guard.keep(known)
+        return receipt
 
     async def infer(
         self,
@@ -298,10 +369,19 @@ class AsyncAccess(_Life):
 
         Raises:
             InputError: the access is closed, or the text has no bytes.
+            RefusedError: the guard blocked the answer, or could not scan it.
             StorageError: not recorded; the text must not be shown.
         """
-        await self._close(Outcome.RELEASED, checked_text(text, "text"), call)
-        return text
+        text = checked_text(text, "text")
+        self._life.refuse_if_closed()
+        verdict = None if self._guard is None else await self._guard.scan_async(text)
+        self._verdict = verdict
+        if verdict is None:
+            await self._close(Outcome.RELEASED, text, call)
+        else:
+            shown = None if verdict.is_refused else verdict.safe_text
+            await self._close(verdict.outcome, shown, call)
+        return self._released(verdict, text)
 
     def stream(
         self, deltas: AsyncIterable[str], *, call: ModelCall | None = None
@@ -311,13 +391,20 @@ class AsyncAccess(_Life):
         Raises:
             InputError: the access is closed or streams already.
             StorageError: the closing was not recorded; the last piece was held back.
+            RefusedError: the guard blocked the answer, or could not scan it; what was not
+                given yet is not given.
         """
         self._check_streams_once()
 
         async def close(outcome: Outcome, sent: str | None) -> None:
             await self._close(outcome, sent, call)
 
-        self._stream = stream = AsyncAnswerStream(deltas, close)
+        self._stream = stream = AsyncAnswerStream(
+            deltas,
+            close,
+            gate=None if self._guard is None else self._guard.gate(),
+            access_id=self.access_id,
+        )
         return stream
 
     async def _close(
@@ -345,6 +432,8 @@ class AsyncAccess(_Life):
         closing = self._leaving(error)
         if closing is None:
             return
+        if isinstance(self._stream, AsyncAnswerStream):
+            await self._stream.cut()
         try:
             await self._close(*closing)
         except PhitrailError:

@@ -1,5 +1,7 @@
 """An answer that goes out in pieces: the last one only after the closing is durable.
 
+0. Every piece passes a gate first (`capture.gates`): with a guard, what comes out of it is the
+   answer, piece by piece. What the gate refuses ends the stream; the access is closed first.
 1. A piece is held until the next one has come; the last one until the access is closed.
 2. A reader who stops early leaves `partly_released`, an error of the source `failed`, each
    with what went out until then.
@@ -22,17 +24,26 @@ from collections.abc import (
 )
 from typing import Self
 
-from phitrail.errors import InputError
+from phitrail.capture.gates import Gate, OpenGate
+from phitrail.capture.verdict import Verdict
+from phitrail.errors import InputError, RefusedError
 from phitrail.events.codes import Outcome
 
 
 class _Pieces:
     """What went out so far, and whether anything may go out still."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate | None, access_id: str) -> None:
+        self._gate: Gate = gate or OpenGate()
+        self._access_id = access_id
         self._sent: list[str] = []
         self._is_stopped = False
         self.is_begun = False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the guard has said, if it was asked."""
+        return self._gate.verdict
 
     @property
     def sent(self) -> str:
@@ -52,14 +63,29 @@ class _Pieces:
             )
         self.is_begun = True
 
+    def _refused(self) -> tuple[Outcome, RefusedError] | None:
+        """Say how the access ends, and with which error, once the gate has refused."""
+        verdict = self._gate.verdict
+        if verdict is None or not verdict.is_refused:
+            return None
+        outcome = verdict.outcome
+        if self._sent and outcome is Outcome.BLOCKED:
+            outcome = Outcome.PARTLY_RELEASED
+        return outcome, verdict.refusal(self._access_id)
+
 
 class AnswerStream(_Pieces, Iterator[str]):
     """The pieces of one answer, for threads."""
 
     def __init__(
-        self, deltas: Iterable[str], close: Callable[[Outcome, str | None], None]
+        self,
+        deltas: Iterable[str],
+        close: Callable[[Outcome, str | None], None],
+        *,
+        gate: Gate | None = None,
+        access_id: str = "",
     ) -> None:
-        super().__init__()
+        super().__init__(gate, access_id)
         self._close = close
         self._pieces = self._pass_on(deltas)
 
@@ -82,21 +108,39 @@ class AnswerStream(_Pieces, Iterator[str]):
         self._close(Outcome.NOT_RELEASED, None)
         self.stop()
 
+    def cut(self) -> None:
+        """End early, for whoever closes the access: what went out is scanned."""
+        self._gate.cut()
+
     def _pass_on(self, deltas: Iterable[str]) -> Generator[str, None, None]:
         held: str | None = None
         try:
             for delta in deltas:
+                piece = self._gate.feed(checked_text(delta, "deltas"))
+                if self._refused() is not None:
+                    break
+                if piece is None:
+                    continue
                 if held is not None:
                     self._sent.append(held)
                     yield held
-                held = checked_text(delta, "deltas")
+                held = piece
+            else:
+                rest = self._gate.end()
+                held = rest if held is None else held + (rest or "")
         except GeneratorExit:
             if not self._is_stopped:
+                self._gate.cut()
                 self._close(Outcome.PARTLY_RELEASED, self.sent)
             raise
         except BaseException:
+            self._gate.cut()
             self._close(Outcome.FAILED, self.sent)
             raise
+        refused = self._refused()
+        if refused is not None:
+            self._close(refused[0], self.sent or None)
+            raise refused[1]
         self._close(Outcome.RELEASED, self.sent + (held or ""))
         if held is not None:
             yield held
@@ -109,8 +153,11 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
         self,
         deltas: AsyncIterable[str],
         close: Callable[[Outcome, str | None], Awaitable[None]],
+        *,
+        gate: Gate | None = None,
+        access_id: str = "",
     ) -> None:
-        super().__init__()
+        super().__init__(gate, access_id)
         self._close = close
         self._pieces = self._pass_on(deltas)
 
@@ -133,21 +180,39 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
         await self._close(Outcome.NOT_RELEASED, None)
         self.stop()
 
+    async def cut(self) -> None:
+        """End early, for whoever closes the access: what went out is scanned."""
+        await self._gate.cut_async()
+
     async def _pass_on(self, deltas: AsyncIterable[str]) -> AsyncGenerator[str, None]:
         held: str | None = None
         try:
             async for delta in deltas:
+                piece = await self._gate.feed_async(checked_text(delta, "deltas"))
+                if self._refused() is not None:
+                    break
+                if piece is None:
+                    continue
                 if held is not None:
                     self._sent.append(held)
                     yield held
-                held = checked_text(delta, "deltas")
+                held = piece
+            else:
+                rest = await self._gate.end_async()
+                held = rest if held is None else held + (rest or "")
         except GeneratorExit:
             if not self._is_stopped:
+                await self._gate.cut_async()
                 await self._close(Outcome.PARTLY_RELEASED, self.sent)
             raise
         except BaseException:
+            await self._gate.cut_async()
             await self._close(Outcome.FAILED, self.sent)
             raise
+        refused = self._refused()
+        if refused is not None:
+            await self._close(refused[0], self.sent or None)
+            raise refused[1]
         await self._close(Outcome.RELEASED, self.sent + (held or ""))
         if held is not None:
             yield held

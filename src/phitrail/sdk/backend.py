@@ -4,15 +4,21 @@ A directory (`phitrail.sdk.directory`) is the first such place, a server the sec
 seam stands here so that a program which talks to a server never loads `phitrail.app`.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import IdentifierClass
+from phitrail.identity.aliases import Alias
+from phitrail.identity.map import SubjectKey
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.promised import Shown
 from phitrail.tlog.receipt import Receipt
+
+FindOthers: TypeAlias = Callable[[IdentifierClass, str, Collection[SubjectKey]], bool]
+"""Says of a value of a class whether another patient than these bears it."""
 
 
 class Backend(Protocol):
@@ -46,6 +52,17 @@ class Backend(Protocol):
 
     def is_published(self, receipt: Receipt) -> bool:
         """Say whether a checkpoint covers every entry of a receipt."""
+
+    # Whose identifiers are whose, for the guard.
+
+    def remember(self, aliases: Sequence[Alias]) -> None:
+        """Keep aliases of patients; durable on return, or not at all while it is down."""
+
+    def remember_async(self, aliases: Sequence[Alias]) -> Awaitable[None]:
+        """Do as `remember`, on the running event loop."""
+
+    def other_patients(self) -> FindOthers | None:
+        """Give the look-up of other patients; None while nobody can be asked."""
 
     # What a log shows of itself, so that it can be held to its promises.
 

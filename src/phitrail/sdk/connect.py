@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from phitrail.capture.guarding import Guarding
 from phitrail.errors import ConfigError, IntegrityError, StorageError
 from phitrail.sdk import clock
 from phitrail.sdk.backend import Backend
@@ -78,7 +79,7 @@ def _open(
     source: str | Path | None,
     receipts: str | Path | None,
     spool: str | Path | None,
-) -> tuple[Backend, Promises | None]:
+) -> tuple[Backend, Promises | None, Guarding | None]:
     directory = receipts_directory(receipts, os.environ)
     credential = source or os.environ.get(SOURCE_VARIABLE)
     spooled = spool or os.environ.get(SPOOL_VARIABLE)
@@ -89,17 +90,18 @@ def _open(
     from phitrail.sdk.directory import Directory
 
     backend = Directory(place, source=key)
-    if directory is None:
-        return backend, None
     with _closed_on_error(backend):
+        guarding = backend.open_guarding()
+        if directory is None:
+            return backend, None, guarding
         promises = Promises(backend, directory)
         promises.start()
-    return backend, promises
+    return backend, promises, guarding
 
 
 def _open_spooling(
     place: Path, source: Path | None, receipts: Path | None, spooled: Path
-) -> tuple[Backend, Promises | None]:
+) -> tuple[Backend, Promises | None, Guarding | None]:
     """Open a trail with a spool; the log itself may be down."""
     from phitrail.capture.spool import Spool
     from phitrail.sdk.directory import Directory
@@ -123,12 +125,12 @@ def _open_spooling(
         backend.open()
         if receipts is None:
             backend.start()
-            return backend, None
+            return backend, None, offline.guarding
         promises = Promises(backend, receipts)
         backend.on_receipts = promises.note
         promises.start(may_be_down=True)
         backend.start()
-    return backend, promises
+    return backend, promises, offline.guarding
 
 
 @contextmanager

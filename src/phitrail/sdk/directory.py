@@ -15,6 +15,7 @@ from types import MappingProxyType
 from phitrail.app import clock
 from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.config import read_anchors
+from phitrail.app.guarding import open_guarding
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.source_keeping import SourceKeeper
@@ -22,11 +23,14 @@ from phitrail.app.source_watch import SourceWatcher
 from phitrail.app.sources import begin_epoch, read_credential
 from phitrail.app.wiring import Trail, open_trail, read_pins
 from phitrail.app.witnessed import witnessed_sizes
+from phitrail.capture.guarding import Guarding
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Log
+from phitrail.identity.aliases import Alias
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
+from phitrail.sdk.backend import FindOthers
 from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
 from phitrail.tlog.note import parse_note
 from phitrail.tlog.promised import Shown
@@ -92,6 +96,39 @@ class Directory:
             InputError: it is no text that has bytes.
         """
         return TextHasher(self._rater.written).hash(rater, "rater").exact
+
+    def open_guarding(self) -> Guarding | None:
+        """Load the guard, where the policy asks for one.
+
+        Raises:
+            ConfigError: a part of it is missing.
+        """
+        return open_guarding(self.parts.tenant, self.parts.policy, self.parts.keys)
+
+    def remember(self, aliases: Sequence[Alias]) -> None:
+        """Keep aliases of patients; durable on return.
+
+        Raises:
+            InputError: an identifier of a patient is empty, too long or not printable.
+            StorageError: they were not kept.
+        """
+        if self.parts.aliases is not None:
+            self.parts.aliases.remember(aliases)
+
+    async def remember_async(self, aliases: Sequence[Alias]) -> None:
+        """Do as `remember`, on the running event loop.
+
+        Raises:
+            InputError: an identifier of a patient is empty, too long or not printable.
+            StorageError: they were not kept.
+        """
+        if self.parts.aliases is not None:
+            await self.parts.aliases.remember_async(aliases)
+
+    def other_patients(self) -> FindOthers | None:
+        """Give the look-up of other patients; None where there is no guard."""
+        aliases = self.parts.aliases
+        return None if aliases is None else aliases.is_other_patient
 
     def publish(self, timeout_s: float) -> None:
         """Publish what is durable now.

@@ -9,7 +9,8 @@
    through the same door and under the same event ids: what a crash lets it give twice is
    one event. It begins at once when a spool is found that a dead process left.
 4. The trail is opened again where its writer no longer knows what is on disk, or where
-   another file stands in its journal's place; a source then begins another epoch.
+   another file stands in its journal's place; a source then begins another epoch. While it is
+   down, aliases of patients are not kept and other patients are not looked up.
 5. What the log refuses at the replay, since the id stands there with other content, is
    recorded by the door as that conflict and counted; a term that was taken off its list
    keeps the replay waiting until it is back.
@@ -39,8 +40,9 @@ from phitrail.events.canonical import CALLER_KINDS, CallerRecord
 from phitrail.events.codes import EventType, Outcome, Severity
 from phitrail.events.ids import format_time, new_uuid7
 from phitrail.events.security import SecurityEvent
+from phitrail.identity.aliases import Alias
 from phitrail.sdk import clock
-from phitrail.sdk.backend import Backend
+from phitrail.sdk.backend import Backend, FindOthers
 from phitrail.sdk.offline import Offline
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.promised import Shown
@@ -182,6 +184,37 @@ class Spooling:
         finally:
             self._due.set()
         return _spooled(records)
+
+    def remember(self, aliases: Sequence[Alias]) -> None:
+        """Keep aliases of patients where the log takes them; it may be down.
+
+        Raises:
+            InputError: an identifier of a patient is empty, too long or not printable.
+        """
+        log = self._direct()
+        if log is not None:
+            try:
+                log.remember(aliases)
+            except StorageError as error:
+                self._note(error)
+
+    async def remember_async(self, aliases: Sequence[Alias]) -> None:
+        """Do as `remember`, on the running event loop.
+
+        Raises:
+            InputError: an identifier of a patient is empty, too long or not printable.
+        """
+        log = self._direct()
+        if log is not None:
+            try:
+                await log.remember_async(aliases)
+            except StorageError as error:
+                self._note(error)
+
+    def other_patients(self) -> FindOthers | None:
+        """Give the look-up of other patients; None while the log is down."""
+        log = self._direct()
+        return None if log is None else log.other_patients()
 
     def publish(self, timeout_s: float) -> None:
         """Publish what is durable in the log now.

@@ -7,12 +7,15 @@ given here never appear in an exception.
 import asyncio
 import functools
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
 from phitrail.capture.access import AccessLife, Triple
-from phitrail.errors import InputError, IntegrityError
+from phitrail.capture.guarding import Guarding
+from phitrail.capture.patient_identifiers import check_identifiers
+from phitrail.capture.verdict import Verdict, guard_events
+from phitrail.errors import ConfigError, InputError, IntegrityError, RefusedError
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import (
     Assurance,
@@ -21,9 +24,12 @@ from phitrail.events.codes import (
     Outcome,
 )
 from phitrail.events.quality import Feedback
+from phitrail.guard.result import GuardResult
 from phitrail.sdk import clock
 from phitrail.sdk.access import Access, AsyncAccess
+from phitrail.sdk.answer_stream import checked_text
 from phitrail.sdk.backend import Backend
+from phitrail.sdk.guarded import Guarded
 from phitrail.sdk.promises import Promises
 from phitrail.sdk.waiting import Stage, Waiting
 from phitrail.sdk.wrapping import resolved, without_first_parameter
@@ -32,12 +38,22 @@ from phitrail.tlog.receipt import Receipt
 P = ParamSpec("P")
 
 
+def _known_fields(**fields: str | None) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 class _Opened:
     """What both forms of a trail share: the backend, and events built from arguments."""
 
-    def __init__(self, backend: Backend, promises: Promises | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        promises: Promises | None = None,
+        guarding: Guarding | None = None,
+    ) -> None:
         self._backend = backend
         self._promises = promises
+        self._guarding = guarding
 
     def _noted(self, receipts: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
         """Remember what was promised just now."""
@@ -61,6 +77,21 @@ class _Opened:
     def _life(self, who: dict[str, Any]) -> AccessLife:
         return AccessLife.begin(who, self._backend.hasher, clock.now())
 
+    def _guard(self, who: Mapping[str, Any]) -> Guarded | None:
+        """Make what the guard knows of one access; nothing where there is no guard."""
+        if self._guarding is None:
+            return None
+        return Guarded(self._guarding, self._backend, who)
+
+    def _scanner(self, who: Mapping[str, Any]) -> Guarded:
+        guard = self._guard(who)
+        if guard is None:
+            raise ConfigError(
+                "this trail has no guard; set `guard: {mode: enforce}` in policy.yaml and "
+                "open it again"
+            )
+        return guard
+
     def _observed(
         self,
         *,
@@ -68,10 +99,9 @@ class _Opened:
         record_ids: Sequence[str | Triple],
         model_response: str | None,
         who: dict[str, Any],
+        verdict: Verdict | None,
     ) -> tuple[CallerRecord, ...]:
         """Build opening and closing of an access that is reported after the fact."""
-        if isinstance(record_ids, str):
-            raise InputError.for_field("record_ids", "must be a list of ids or triples")
         moment = clock.now()
         life = AccessLife.begin(
             who,
@@ -79,13 +109,10 @@ class _Opened:
             moment,
             assurance=Assurance.OBSERVED,
         )
-        records = [
-            ("", item, "DocumentReference") if isinstance(item, str) else item
-            for item in record_ids
-        ]
-        opening = life.retrieve(records, moment, query=query_text)
+        opening = life.retrieve(_triples(record_ids), moment, query=query_text)
         outcome = Outcome.SUCCESS if model_response is None else Outcome.RELEASED
-        return opening, *life.close(outcome, moment, released=model_response)
+        closing = life.close(outcome, moment, released=model_response, verdict=verdict)
+        return opening, *closing
 
     def _feedback(
         self, request_id: str, rater: str, value: str, flag_reason: str | None
@@ -107,6 +134,25 @@ class _Opened:
         return Waiting(receipt, stage, timeout_s, self._backend, self._promises)
 
 
+def _triples(record_ids: Sequence[str | Triple]) -> list[Triple]:
+    if isinstance(record_ids, str):
+        raise InputError.for_field("record_ids", "must be a list of ids or triples")
+    return [
+        ("", item, "DocumentReference") if isinstance(item, str) else item
+        for item in record_ids
+    ]
+
+
+def _scanned(verdict: Verdict) -> GuardResult:
+    """Return what a scan gave, now that its event is durable."""
+    if verdict.result is None:
+        raise RefusedError(
+            f"the output guard could not scan the text ({verdict.reason}); see guard_failed "
+            "in the security log, and ask again"
+        )
+    return verdict.result
+
+
 class Trail(_Opened):
     """An open trail, for threads."""
 
@@ -120,7 +166,7 @@ class Trail(_Opened):
         Raises:
             InputError: a name is not such a field.
         """
-        return Access(self, self._life(who))
+        return Access(self, self._life(who), self._guard(who))
 
     def wrap(
         self,
@@ -172,12 +218,15 @@ class Trail(_Opened):
         record_ids: Sequence[str | Triple],
         model_response: str | None,
         session_id: str | None,
+        *,
+        identifiers: Sequence[Mapping[str, Any]] = (),
         **more: Any,  # noqa: ANN401 - fields of AuditEvent
     ) -> tuple[Receipt, ...]:
         """Record an access that has happened, opening and closing together.
 
         For code that cannot use `access`: its records say `observed`, since nothing was
-        durable before the answer went out. Texts are hashed under a key, never kept.
+        durable before the answer went out. Texts are hashed under a key, never kept. A
+        guard scans the answer after the fact: what it would have stopped is an `alert`.
 
         Args:
             user_id: who asked.
@@ -187,6 +236,7 @@ class Trail(_Opened):
             record_ids: record ids, or (patient, record, resource type) triples.
             model_response: the answer that was shown.
             session_id: the session.
+            identifiers: what the records say of who their people are, for the guard alone.
             more: further fields of `AuditEvent`.
 
         Raises:
@@ -200,14 +250,60 @@ class Trail(_Opened):
             "session_id": session_id,
             **more,
         }
+        verdict = None
+        guard = self._guard(who)
+        if guard is None:
+            check_identifiers(identifiers)
+        else:
+            known, aliases = guard.prepare(_triples(record_ids), identifiers)
+            guard.remember(aliases)
+            guard.keep(known)
+            if isinstance(model_response, str):
+                verdict = (guard.scan(model_response)).watched(model_response)
         return self.record_many(
             self._observed(
                 query_text=query_text,
                 record_ids=record_ids,
                 model_response=model_response,
                 who=who,
+                verdict=verdict,
             )
         )
+
+    def scan(
+        self,
+        text: str,
+        *,
+        records: Sequence[Triple] = (),
+        identifiers: Sequence[Mapping[str, Any]] = (),
+        use_case: str | None = None,
+        user_role: str | None = None,
+    ) -> GuardResult:
+        """Scan a text that belongs to no access; its event is durable on return.
+
+        Nothing is enforced here: look at `decision`, and show nothing but `safe_text`.
+
+        Args:
+            text: what to look at.
+            records: (patient, record, FHIR resource type) triples that it is about.
+            identifiers: what the records say of who their people are.
+            use_case: decides with `user_role` what may be expected in it.
+            user_role: who is to see it.
+
+        Raises:
+            ConfigError: the trail has no guard.
+            RefusedError: the text could not be scanned.
+            InputError: names the field and the rule.
+            StorageError: the scan was not recorded.
+        """
+        who = _known_fields(use_case=use_case, user_role=user_role)
+        guard = self._scanner(who)
+        known, aliases = guard.prepare(records, identifiers)
+        guard.remember(aliases)
+        guard.keep(known)
+        verdict = guard.scan(checked_text(text, "text"))
+        self.record_many(guard_events(verdict, clock.now(), who=who))
+        return _scanned(verdict)
 
     def feedback(
         self,
@@ -291,7 +387,7 @@ class AsyncTrail(_Opened):
         Raises:
             InputError: a name is not such a field.
         """
-        return AsyncAccess(self, self._life(who))
+        return AsyncAccess(self, self._life(who), self._guard(who))
 
     def wrap(
         self,
@@ -344,6 +440,8 @@ class AsyncTrail(_Opened):
         record_ids: Sequence[str | Triple],
         model_response: str | None,
         session_id: str | None,
+        *,
+        identifiers: Sequence[Mapping[str, Any]] = (),
         **more: Any,  # noqa: ANN401 - fields of AuditEvent
     ) -> tuple[Receipt, ...]:
         """Record an access that has happened; see `Trail.log_phi_access`.
@@ -359,14 +457,53 @@ class AsyncTrail(_Opened):
             "session_id": session_id,
             **more,
         }
+        verdict = None
+        guard = self._guard(who)
+        if guard is None:
+            check_identifiers(identifiers)
+        else:
+            known, aliases = guard.prepare(_triples(record_ids), identifiers)
+            await guard.remember_async(aliases)
+            guard.keep(known)
+            if isinstance(model_response, str):
+                verdict = (await guard.scan_async(model_response)).watched(
+                    model_response
+                )
         return await self.record_many(
             self._observed(
                 query_text=query_text,
                 record_ids=record_ids,
                 model_response=model_response,
                 who=who,
+                verdict=verdict,
             )
         )
+
+    async def scan(
+        self,
+        text: str,
+        *,
+        records: Sequence[Triple] = (),
+        identifiers: Sequence[Mapping[str, Any]] = (),
+        use_case: str | None = None,
+        user_role: str | None = None,
+    ) -> GuardResult:
+        """Scan a text that belongs to no access; see `Trail.scan`.
+
+        Raises:
+            ConfigError: the trail has no guard.
+            RefusedError: the text could not be scanned.
+            InputError: names the field and the rule.
+            StorageError: the scan was not recorded.
+        """
+        who = _known_fields(use_case=use_case, user_role=user_role)
+        guard = self._scanner(who)
+        known, aliases = guard.prepare(records, identifiers)
+        await guard.remember_async(aliases)
+        guard.keep(known)
+        verdict = await guard.scan_async(checked_text(text, "text"))
+        await self.record_many(guard_events(verdict, clock.now(), who=who))
+        return _scanned(verdict)
 
     async def feedback(
         self,

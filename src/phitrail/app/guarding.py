@@ -1,0 +1,66 @@
+"""Put the output guard of a trail together, where its policy asks for one.
+
+The scanner loads here, when a trail with a guard is opened, and not before: a trail without
+one loads neither the model nor NumPy. Keyed hashes of what was found are made under the key
+of texts; which guard decided is told by the version of the package and the SHA-256 of the
+model.
+"""
+
+from hashlib import sha256
+from importlib.metadata import version
+
+from phitrail.app import clock
+from phitrail.app.config import MRN_SYSTEM, Policy, Tenant
+from phitrail.capture.guarding import Guarding, Scans
+from phitrail.capture.time_limit import TimeLimit
+from phitrail.capture.verdict import Detector
+from phitrail.errors import ConfigError
+from phitrail.keys import names
+from phitrail.keys.local import LocalKeys
+from phitrail.keys.mac import Mac
+
+
+def open_guarding(tenant: Tenant, policy: Policy, keys: LocalKeys) -> Guarding | None:
+    """Load the guard of a trail; None where its policy has none.
+
+    Raises:
+        ConfigError: the guard's model is missing or damaged.
+    """
+    section = policy.guard
+    if section is None or not policy.has_guard:
+        return None
+    guard, detector = load_guard()
+    return Guarding(
+        guard=guard,
+        policy=section,
+        is_watching=section.mode == "observe",
+        detector=detector,
+        limit=TimeLimit(section.timeout_s),
+        written=Mac(keys, names.TEXT_HASH).written,
+        monotonic_us=clock.monotonic_us,
+        patient_system=tenant.identity.patient,
+        is_by_mrn=tenant.identity.patient == MRN_SYSTEM,
+        policy_digest=section.digest(),
+    )
+
+
+def load_guard() -> tuple[Scans, Detector]:
+    """Load the scanner and say which one it is.
+
+    Raises:
+        ConfigError: its model is missing or damaged.
+    """
+    from phitrail.guard.scan import Guard  # noqa: PLC0415 - NumPy loads with it
+    from phitrail.guard.tagger import MODEL  # noqa: PLC0415 - the same
+
+    digest = None
+    try:
+        digest = sha256(MODEL.read_bytes()).hexdigest()
+        guard = Guard()
+    except (OSError, ValueError, KeyError):
+        guard = None
+    if guard is None:
+        raise ConfigError(
+            "the model of the output guard is missing or damaged; install phitrail again"
+        )
+    return guard, Detector(f"phitrail-{version('phitrail')}", digest)
