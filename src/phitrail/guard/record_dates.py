@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from phitrail.events.codes import IdentifierClass
-from phitrail.guard.dates import DateFound
+from phitrail.guard.date_values import DateFound, DateValue
 from phitrail.guard.found import Found
 from phitrail.guard.record_facts import PartialDate
 
@@ -22,6 +22,7 @@ _WEEKDAY = re.compile(
 )
 _LOOK_BACK = 14
 _MONTHS = 12
+_CENTURY = 100
 _BESIDE = 2
 
 
@@ -55,9 +56,17 @@ def match_dates(
 def _agrees(has_date: Callable[[PartialDate], bool], each: DateFound) -> bool:
     if each.is_neutral and each.value.day is None:
         return False
-    return has_date(each.value) or (
-        each.alternative is not None and has_date(each.alternative)
+    return any(
+        has_date(value) or _century_before(has_date, value)
+        for value in (each.value, each.alternative)
+        if value is not None
     )
+
+
+def _century_before(has_date: Callable[[PartialDate], bool], value: DateValue) -> bool:
+    """Compare a whole date a hundred years back: `4/2/31` may be of 1931."""
+    year, month, day = value
+    return bool(year and month and day and has_date((year - _CENTURY, month, day)))
 
 
 def _slashed_agrees(

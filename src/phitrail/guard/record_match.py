@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from phitrail.events.codes import IdentifierClass
-from phitrail.guard.dates import DateFound
+from phitrail.guard.date_values import DateFound
 from phitrail.guard.found import Found
 from phitrail.guard.record_ages import match_ages
 from phitrail.guard.record_context import RecordContext

@@ -70,7 +70,7 @@ class NameKeys:
             letters = _initials_of(person)
             for letter in letters:
                 initials[letter] = initials.get(letter, 0) | bit
-            for mark in _short_marks(letters):
+            for mark in _short_marks(person):
                 short_marks[mark] = short_marks.get(mark, 0) | bit
         heads: dict[str, tuple[str, ...]] = {}
         tails: dict[str, tuple[str, ...]] = {}
@@ -132,10 +132,17 @@ def _initials_of(person: Person) -> list[str]:
     ] + [word[0] for name in person.called for word in pieces(name)]
 
 
-def _short_marks(letters: Sequence[str]) -> set[str]:
-    if len(letters) < _SHORT:
-        return set()
-    return {letters[0] + letters[-1], "".join(letters[:3])}
+def _short_marks(person: Person) -> set[str]:
+    """Return the initials that a person may be written as: first and last, or all."""
+    given = [word[0] for name in person.given for word in pieces(name)]
+    family = [
+        word[0]
+        for name in (*person.family, *person.called)
+        for word in pieces(name)
+        if word not in PARTICLES
+    ]
+    marks = {given[0] + last for last in family} if given else set()
+    return marks | {given[0] + given[1] + last for last in family if len(given) > 1}
 
 
 def is_one_edit(one: str, other: str) -> bool:

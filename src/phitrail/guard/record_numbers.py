@@ -38,7 +38,8 @@ _CUES = frozenset(
     """
     mrn mr id ids no number num nr record chart acct account case visit claim member plan
     group policy file unit subject donor enc encounter csn fin har medical hospital patient
-    license lic plate rx auth ref device serial sn policy badge ein mpi mbi hicn medicaid medicare pcn grp ssn
+    license lic plate rx auth ref device serial sn policy badge ein mpi
+    mbi hicn medicaid medicare pcn grp ssn
     """.split()
 )
 _CODE_CUES = frozenset(

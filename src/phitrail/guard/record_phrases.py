@@ -312,7 +312,11 @@ def _place_fits(placed: PlacedText, first: int, last: int, row: _Row) -> bool:
         if following in STATES or two in STATES:
             return True
         start, end = placed.places[last + 1]
-        if following in _STATE_CODES and placed.text[start:end].isupper():
+        is_code = following in _STATE_CODES and (
+            placed.text[start:end].isupper()
+            or (placed.is_lower and following not in _WORD_CODES)
+        )
+        if is_code:
             return True
         if len(following) == len("00000") and following.isdecimal():
             return True
@@ -322,6 +326,7 @@ def _place_fits(placed: PlacedText, first: int, last: int, row: _Row) -> bool:
 
 
 _STATE_CODES = frozenset(STATES.values())
+_WORD_CODES = frozenset("in or me ok hi oh id as".split())
 
 
 def _align(
