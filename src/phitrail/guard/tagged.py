@@ -14,6 +14,10 @@ from phitrail.guard.tokens import tokenize
 
 BEGIN = 0.5
 GO_ON = 0.25
+LEFT_OUT = frozenset(",;:!?\"'/|-\u2013\u2014(\u2019")
+"""Signs that end no identifier."""
+
+RULES = {kind: f"tagger.{kind}" for kind in CLASSES if kind is not None}
 
 
 def gaps_before(text: str, starts: list[int], ends: list[int]) -> list[int]:
@@ -40,44 +44,27 @@ def find_tagged(tagger: Tagger, text: str) -> list[Found]:
     if not words:
         return []
     tags = tagger.tag(words, gaps_before(text, starts, ends))
-    likely = np.flatnonzero(tags.score >= GO_ON).tolist()
-    found: list[Found] = []
-    run: list[int] = []
-    for place in likely:
-        if run and (
-            place != run[-1] + 1 or "\n" in text[ends[run[-1]] : starts[place]]
-        ):
-            found += _finding(tags.best, tags.score, run, words, starts, ends)
-            run = []
-        run.append(place)
-    found += _finding(tags.best, tags.score, run, words, starts, ends)
-    return found
-
-
-def _finding(
-    best: "np.ndarray[tuple[int], np.dtype[np.intp]]",
-    score: "np.ndarray[tuple[int], np.dtype[np.float32]]",
-    run: list[int],
-    words: list[str],
-    starts: list[int],
-    ends: list[int],
-) -> list[Found]:
-    """Make findings of a run of likely words: one for each stretch of one class."""
+    likely = np.flatnonzero(tags.score >= GO_ON)
+    kinds = tags.best[likely].tolist()
+    scores = tags.score[likely].tolist()
+    places = likely.tolist()
     found: list[Found] = []
     first = 0
-    for at in range(1, len(run) + 1):
-        if at < len(run) and best[run[at]] == best[run[first]]:
-            continue
-        part = run[first:at]
-        while (
-            part and not words[part[-1]][-1].isalnum() and words[part[-1]] not in ".)"
+    for at in range(1, len(places) + 1):
+        if (
+            at < len(places)
+            and kinds[at] == kinds[first]
+            and places[at] == places[at - 1] + 1
+            and "\n" not in text[ends[places[at - 1]] : starts[places[at]]]
         ):
-            part.pop()
-        top = max((float(score[place]) for place in part), default=0.0)
-        kind = CLASSES[best[run[first]]]
-        if part and top >= BEGIN and kind is not None:
-            found.append(
-                Found(starts[part[0]], ends[part[-1]], kind, top, f"tagger.{kind}")
-            )
+            continue
+        last = at - 1
+        while last > first and words[places[last]] in LEFT_OUT:
+            last -= 1
+        top = max(scores[first:at])
+        kind = CLASSES[kinds[first]]
+        if top >= BEGIN and kind is not None:
+            begin, end = starts[places[first]], ends[places[last]]
+            found.append(Found(begin, end, kind, top, RULES[kind]))
         first = at
     return found
