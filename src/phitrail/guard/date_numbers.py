@@ -15,6 +15,7 @@ from typing import Final
 
 from phitrail.guard import validators
 from phitrail.guard.date_values import DateFound, DateValue, full_year, read_parts
+from phitrail.guard.digit_runs import Run
 
 _FIGURES: Final = re.compile(
     r"\d(?<![\w.]\d)\d{0,3}(?P<mark>[/.-])(?P<second>\d{1,2}|[ivx]{1,4}(?=[/.-]\d))"
@@ -52,11 +53,15 @@ _VERSION_BEFORE: Final = re.compile(
 _BIRTH_BEFORE: Final = re.compile(
     r"(?:dob|birth|born|bday|geboren|nacimiento)[^\n]{0,30}$"
 )
-_SCORE_NEAR: Final = re.compile(
+_SCORES: Final = (
     r"\b(?:pain|scores?|scored|scale|strength|murmurs?|apgars?|gcs|moca|mmse|slums|phq|gad|"
     r"power|reflex(?:es)?|pulses|rated|rating|nrs|vas|motor|muscle|visual acuity|va|vision|"
     r"dtrs?|lovett|oxford|edema|likert|rass|severity|grade|nihss|mrs|ecog|cam|audit|cage|"
     r"station|effaced|hpf|criteria|bottles|nodes?|cores?|sets?|bp|fraction|ratio)\b"
+)
+_SCORE_BEFORE: Final = re.compile(rf"{_SCORES}[^\d.,;|\n()]{{0,22}}$")
+_SCORE_AFTER: Final = re.compile(
+    rf" (?:on |in |for )?(?:the |a )?(?:[a-z]{{2,12}} )?{_SCORES}(?! ?\d)"
 )
 _UNIT_AFTER: Final = re.compile(
     r"\s?(?:mg|mcg|ml\b|meq|g\b|%|strength|bilat|in all|throughout|systolic|diastolic|sem\b|"
@@ -80,7 +85,7 @@ _DATE_BEFORE: Final = re.compile(
     r"resected|completed|updated|changed|note|letter|call|called|refill(?:ed)?|expires|"
     r"delivered|pronounced|died|expired|diagnosed|dx'?d?|operated|op|or|down|up|back|prior|"
     r"previous|first|second|dose|ortho(?:pedics)?|pcp|cardiology|neurology|consent|statement|"
-    r"implanted|resulted|results?|ordered|mailed|faxed|approved|denied|valid|run)[ :]{0,2}"
+    r"implanted|lapsed|present|resulted|results?|ordered|mailed|faxed|approved|denied|valid|run)[ :,]{0,2}"
     r"(?:the |(?:week|wk|night|morning|evening|weekend) of |of )?[(]?|^[-*•\s\d.)]{0,6}|\n[-*•\s]{0,6}|[(\[]|\| ?|[\"'*]{1,2})$"
 )
 _DATE_AFTER: Final = re.compile(
@@ -91,23 +96,35 @@ _RANGE_GAP: Final = re.compile(
     r"\s?(?:[-–—,&;/]|to|and|or|through|thru|until|then|vs|then on|and on|,? and)\s?(?:on )?"
 )
 _SCORE_BASES: Final = frozenset({4, 5, 6, 10})
-_WEAK_BASES: Final = frozenset({15, 20, 21, 24, 27, 28, 30, 16, 18, 25, 14})
+_RARE_BASES: Final = frozenset({1, 8, 11, 12})
 _MONTHS: Final = 12
+_MARKS: Final = frozenset("/.-")
 _EXPIRY_BEFORE: Final = re.compile(
     r"\bexp(?:iry|iration)?\.?(?:[_ ]?date)?[\s:\"']{0,5}$"
 )
 
 
-def find_figures(low: str) -> list[DateFound]:
+def find_figures(low: str, runs: list[Run]) -> list[DateFound]:
     """Find dates in figures in a lowered text."""
     found: list[DateFound] = []
     last_end = -1
-    for match in _FIGURES.finditer(low):
-        date = _read(low, match, last_end)
+    for start, size, follower in runs:
+        if start < last_end:
+            continue
+        date = None
+        if size <= 4 and follower in _MARKS:  # noqa: PLR2004 - a year has four figures
+            if match := _FIGURES.match(low, start):
+                date = _read(low, match, last_end)
+            elif match := _MONTH_YEAR.match(low, start):
+                date = _read_month_year(low, match)
+            elif match := _WEEK.match(low, start):
+                value = DateValue(int(low[start : start + 4]), None, None)
+                date = DateFound(*match.span(), value, 0.85, "date.week")
+        elif size >= 8:  # noqa: PLR2004 - year, month and day have eight figures
+            date = _read_compact(low, start)
         if date is not None:
             found.append(date)
             last_end = date.end
-    found += _find_compact(low)
     return found
 
 
@@ -267,30 +284,53 @@ def _weigh_partial(
         return 0.85
     if _UNIT_AFTER.match(after) or before.endswith(("$", ">", "<", "=", "≥", "≤", "~")):
         return 0.0
-    has_cue = _DATE_BEFORE.search(before) is not None
+    is_signed = _SIGNED_BEFORE.search(before) is not None
+    has_cue = is_signed or _DATE_BEFORE.search(before) is not None
     has_time = _DATE_AFTER.match(after) is not None
-    near = _SCORE_NEAR.search(before[-30:]) or _SCORE_NEAR.search(after[:14])
+    near = _SCORE_BEFORE.search(before) or _SCORE_AFTER.match(after)
     if near and not (
         has_time or is_padded or before.endswith(("on ", "since ", "until "))
     ):
         return 0.0
+    is_day = parts[1] > _MONTHS
     if has_cue or has_time:
-        return (
-            0.9
-            if has_time or not _is_fraction(parts) or _STRONG.search(before)
-            else 0.0
-        )
+        if (
+            has_time
+            or is_day
+            or not _is_fraction(parts)
+            or is_signed
+            or _STRONG.search(before)
+        ):
+            return 0.9
+        return 0.85 if _opens_item(before, after) else 0.0
     if is_padded:
         return 0.85
-    is_day = max(parts) > _MONTHS and parts[0] <= _MONTHS
-    return 0.75 if is_day and parts[1] not in _WEAK_BASES else 0.0
+    if is_day:
+        return 0.75
+    closes = (
+        after[:1] in {".", ",", ";", ")", "|", "\n", ""} and not after[1:2].isdecimal()
+    )
+    return (
+        0.55
+        if closes
+        and before[-1:] == " "
+        and before[-2:-1].isalpha()
+        and parts[1] in _RARE_BASES
+        else 0.0
+    )
 
 
+def _opens_item(before: str, after: str) -> bool:
+    """Whether the numbers begin a line and a colon follows, as in a list of events."""
+    return after[:1] == ":" and before.rstrip("-*\u2022 ")[-1:] in {"", "\n"}
+
+
+_SIGNED_BEFORE: Final = re.compile(r"\b(?:by|per|w/|with) [a-z.\u2019' -]{3,34}, $")
 _STRONG: Final = re.compile(
     r"\b(?:on|by|since|until|till|thru|due|dated|date|visit|seen|admitted|discharged|filled|"
     r"last|next|f/?u|follow-?up|lmp|edd|dob|tomorrow|tmrw|today|from|after|before|placed|out|"
     r"started|sent|mon|tues?|wed|thur?s?|fri|sat|sun|monday|tuesday|wednesday|thursday|"
-    r"friday|saturday|sunday|w/c|week of|for|entry|labs?|done|between|of|updated|back|note)\b[ :(]{0,3}$"
+    r"friday|saturday|sunday|w/c|week of|for|entry|labs?|done|between|of|updated|back|note|lapsed|ends|through)\b[ ,:(]{0,3}$"
 )
 
 
@@ -334,51 +374,25 @@ _DOTTED_BEFORE: Final = re.compile(
 _ENTRY_BEFORE: Final = re.compile(r"\b(?:entry for|dated|note of|am|vom)\s$")
 
 
-def _find_compact(low: str) -> list[DateFound]:
-    found = []
-    for match in _MONTH_YEAR.finditer(low):
-        month, year = re.split(r"[/-]", match.group())
-        if 1 <= int(month) <= _MONTHS:
-            is_neutral = (
-                _EXPIRY_BEFORE.search(low[max(0, match.start() - 16) : match.start()])
-                is not None
-            )
-            found.append(
-                DateFound(
-                    *match.span(),
-                    DateValue(int(year), int(month), None),
-                    0.88,
-                    "date.month_year",
-                    None,
-                    is_neutral,
-                )
-            )
-    for match in _COMPACT.finditer(low):
+def _read_month_year(low: str, match: re.Match[str]) -> DateFound | None:
+    month, year = re.split(r"[/-]", match.group())
+    if not 1 <= int(month) <= _MONTHS:
+        return None
+    before = low[max(0, match.start() - 16) : match.start()]
+    value = DateValue(int(year), int(month), None)
+    is_neutral = _EXPIRY_BEFORE.search(before) is not None
+    return DateFound(*match.span(), value, 0.88, "date.month_year", None, is_neutral)
+
+
+def _read_compact(low: str, start: int) -> DateFound | None:
+    if match := _COMPACT.match(low, start):
         digits = match.group()
-        year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
-        if validators.is_calendar_day(year, month, day):
-            found.append(
-                DateFound(
-                    *match.span(), DateValue(year, month, day), 0.8, "date.compact"
-                )
-            )
-    for match in _COMPACT_US.finditer(low):
+        value = DateValue(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    elif match := _COMPACT_US.match(low, start):
         digits = match.group()
-        year, month, day = int(digits[4:]), int(digits[:2]), int(digits[2:4])
-        if validators.is_calendar_day(year, month, day):
-            found.append(
-                DateFound(
-                    *match.span(), DateValue(year, month, day), 0.7, "date.compact"
-                )
-            )
-    if "-w" in low:
-        for match in _WEEK.finditer(low):
-            found.append(
-                DateFound(
-                    *match.span(),
-                    DateValue(int(match.group()[:4]), None, None),
-                    0.85,
-                    "date.week",
-                )
-            )
-    return found
+        value = DateValue(int(digits[4:]), int(digits[:2]), int(digits[2:4]))
+    else:
+        return None
+    if not validators.is_calendar_day(value.year, value.month or 0, value.day or 0):
+        return None
+    return DateFound(*match.span(), value, 0.8, "date.compact")

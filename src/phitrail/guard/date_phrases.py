@@ -16,7 +16,6 @@ from phitrail.guard.date_values import DateFound, DateValue, full_year
 from phitrail.guard.date_words import (
     HOLIDAYS,
     MONTHS,
-    NUMBERS,
     ORDINAL_DAY,
     SEASONS,
     SHORT_WEEKDAYS,
@@ -30,18 +29,19 @@ from phitrail.guard.date_words import (
 
 _YEAR: Final = r"(?:(?P<year>(?:18|19|20)\d\d)(?!\d)|['’](?P<short>\d\d)(?!\d))"
 _DAY_RIGHT: Final = re.compile(
-    r"\.?(?:,? |[/.-])?(?:the )?(?:(?P<day>\d{1,2})(?!\d|[:/]\d|\.\d| ?%|-year| ?mg| ?ml| ?tab| ?times)(?P<suffix>st|nd|rd|th)?"
+    r"\.?(?:,? |[/.-])?(?:the )?(?:(?P<day>\d{1,2})(?!\d|:\d|/\d{1,2}(?!\d)|\.\d| ?%|-year| ?mg| ?ml| ?tab| ?times)(?P<suffix>st|nd|rd|th)?"
     rf"(?![a-z])(?:\s?[-–]\s?\d{{1,2}}(?![\d:/])(?:st|nd|rd|th)?)?|(?P<spoken>{SPOKEN_DAY})\b)"
     rf"(?:(?:,? (?:of |in )?|, ?|[-/.]){_YEAR}|[-/](?P<pair>\d\d)(?![\d:/])|,? (?P<worded>{SPOKEN_YEAR})\b)?"
 )
 _YEAR_RIGHT: Final = re.compile(
-    rf"\.?(?:(?:,? (?:of |de )?|,|[-/.])?{_YEAR}|(?P<mark>[-/ ])(?P<pair>\d\d)(?![\d:/%.]|[-–]\d| ?(?:mg|ml|y|mcg|%|[ap]m|h))|,? (?:of )?(?P<worded>{SPOKEN_YEAR})\b)"
+    rf"\.?(?:(?:,? (?:of |de )?|,|[-/.])?{_YEAR}|(?P<mark>[-/ ])(?P<pair>\d\d)(?![\d/%]|[:.]\d|[-–]\d| ?(?:mg|ml|y|mcg|%|[ap]m|h))|,? (?:of )?(?P<worded>{SPOKEN_YEAR})\b)"
 )
 _DAY_LEFT: Final = re.compile(
-    r"(?:\bthe )?(?:(?<![\w.:/-])(?P<day>\d{1,2})(?P<suffix>st|nd|rd|th)?(?:\.)?|\b(?P<spoken>"
+    r"(?:(?:\bthe )?(?<![\w.:/-])(?P<ordinal>\d{1,2})(?P<suffix>st|nd|rd|th)|(?<![\w.:/-])(?P<day>\d{1,2})(?P<dot>\.)?|(?:\bthe )?\b(?P<spoken>"
     + ORDINAL_DAY
     + r"))(?P<gap> (?:of |de |day of )?|[-/.]|,? ?)$"
 )
+_PAIR: Final = re.compile(r"(?P<pair>\d\d)(?!\w)")
 _YEAR_LEFT: Final = re.compile(r"(?<![\w./-])(?P<year>(?:19|20)\d\d)[ /-]$")
 _MODIFIER: Final = re.compile(
     r"\b(?:early|mid|late|beginning of|end of|middle of)[ -]$"
@@ -53,32 +53,25 @@ _MONTH_BEFORE: Final = re.compile(
 _WEAK_MONTH_BEFORE: Final = re.compile(
     r"\b(?:in|since|by|until|till|before|during|last|next|early|mid|late|end of|beginning of|through|thru)[ -](?:early |late |mid[ -])?$"
 )
-_DAY_BEFORE: Final = re.compile(
-    r"(?:\b(?:on|since|until|till|til|by|next|last|this|from|before|after|thru|through|for|due|"
-    r"recheck|seen|visit|dated|starting|effective|of|to|back|moved|in|phone|discharged?|admitted|"
-    r"surgery|appt|appointment|appt\.|started|stopped|lands|arrives?|comes?|home|hd|dialysis|out|w/c|week of|f/u|follow-up|"
-    r"down|up|between|and|clinic|scheduled|booked|done|placed|removed|sent|called|return|again|late|early|at|ok for|call|texted|"
-    r"will check in|check in|lunch on|d/c|dc)[ :]{1,2}(?:the )?|[\"(*|]\s?|^|\n[-*•]? ?)$"
-)
 _SHORT_DAY_BEFORE: Final = re.compile(
     r"\b(?:on|since|until|till|til|by|next|last|thru|through|back|moved to|to|for|this|due|hd|in|home|again|before|after|friday|phone|recheck|seen) $"
 )
 _SCHEDULE_BEFORE: Final = re.compile(
-    r"\b(?:every|each|all|most|q|weekly on|alternate|any)\s$|(?:day|mon|wed|fri|tues?|thur?s?)\s?(?:/|-|–|, | and | through | to | or )\s?$"
+    r"\b(?:every|each|all|most|q|weekly on|alternate|any)\s$|(?:day|mon|wed|fri|tues?|thur?s?)\s?(?:/|-|–|, | and | through | to | or )\s?$|(?:mon|tues|wednes|thurs|fri|satur|sun)day $"
 )
 _SCHEDULE_AFTER: Final = re.compile(
     r"s\b|\s?(?:/|-|–|, | through | to | and | or )\s?(?:mon|tue|wed|thu|fri|sat|sun|m/|w/)|-night\b|-morning\b"
     r"| (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b|-only\b"
 )
 _WEEKDAY_TAIL: Final = re.compile(
-    rf",? (?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)\b|{ORDINAL_DAY}\b|\d{{1,2}}(?=[ .,;]|$)(?! ?(?:am|pm|a\b|p\b|mg|ml|%|:)))| (?:night|evening)\b"
+    rf",? (?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)\b|{ORDINAL_DAY}\b|\d{{1,2}}(?=[ .,;]|$)(?! ?(?:am|pm|a\b(?! las)|p\b|mg|ml|%|:|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))| (?:night|evening)\b"
 )
 _WEEKDAY_LEAD: Final = re.compile(
     r"(?:\bthe )?\b(?:first|second|third|fourth|last|1st|2nd|3rd|4th) $"
 )
 _IN_MONTH: Final = re.compile(r" (?:in|of) (?=[a-z])")
 _PUBLICATION_BEFORE: Final = re.compile(
-    r"(?:guidelines?|guidance|statement|recommendations?|warning|advisory|edition|label|labeling|bulletin|alert|"
+    r"\b(?:guidelines?|guidance|statement|recommendations?|warning|advisory|edition|label|labeling|bulletin|alert|"
     r"communication|consensus|criteria|edits changed|curr|index|published|version|\bj|med|rev|lancet|ann|fda|cdc|who|acog|"
     r"aha|acc|ada|idsa|nice|uspstf|aap|esc)[\s,:;(]{0,3}(?:(?:of|in|from|dated|updated|revised|as of|[a-z]{3}/)[\s:]{0,2}){0,2}$"
 )
@@ -115,6 +108,7 @@ _SEASON_BEFORE: Final = re.compile(
     r"\b(?:(?:early|late|mid)[ -]|(?:since|until|by|before|during|in|over) (?:the |this |last |next |early |late |mid[- ])?)$"
 )
 _PLAIN: Final = 31
+_DAYS: Final = range(1, 32)
 
 
 def find_phrases(low: str, text: str) -> list[DateFound]:
@@ -143,9 +137,11 @@ def _read_month(low: str, text: str, match: re.Match[str]) -> DateFound | None:
     month = MONTHS[match.group()]
     window = max(0, start - 26)
     left = low[window:start]
-    if (day_left := _DAY_LEFT.search(left)) and _day(day_left) in range(1, 32):
+    right = _DAY_RIGHT.match(low, end)
+    day_left = _DAY_LEFT.search(left)
+    if day_left and _day(day_left) in _DAYS and not (right and day_left["dot"]):
         return _read_day_first(low, match, day_left, window, month)
-    if (right := _DAY_RIGHT.match(low, end)) and _day(right) in range(1, 32):
+    if right and _day(right) in _DAYS:
         if _is_plausible_right(low, text, match, right):
             return _read_month_first(low, match, right, left, month)
     if (right := _YEAR_RIGHT.match(low, end)) and (year := _year(right)) is not None:
@@ -173,7 +169,9 @@ def _read_day_first(
             return None
     start, end = window + left.start(), match.end()
     year = None
-    if right := _YEAR_RIGHT.match(low, end):
+    if right := _YEAR_RIGHT.match(low, end) or (
+        _PAIR.match(low, end) if not left["gap"] else None
+    ):
         year, end = _year(right), right.end()
     value = DateValue(year, month, _day(left))
     return _judged(low, DateFound(start, end, value, 0.95, "date.day_month"))
@@ -267,22 +265,25 @@ def _read_weekday(low: str, text: str, match: re.Match[str]) -> DateFound | None
             start, end, nothing, 0.5, "date.weekday", None, is_neutral=True
         )
     if word in SHORT_WEEKDAYS:
-        is_tied = _SHORT_DAY_BEFORE.search(before) and not re.match(
-            r"\.? ?(?:\d\d ?%|\d\d\b(?!\d)|exposure|screen|light)", low[end : end + 12]
+        is_tied = (
+            _SHORT_DAY_BEFORE.search(before) is not None
+            and _AMOUNT_AFTER.match(low, end) is None
         )
     else:
-        is_tied = (
-            bool(_DAY_BEFORE.search(before))
-            or text[start].isupper()
-            or low[end : end + 2] in {"'s", "’s"}
-        )
-    return (
-        DateFound(
-            start, end, nothing, 0.75, "date.weekday", None, is_neutral=not is_tied
-        )
-        if is_tied
-        else None
+        is_tied = True
+    if not is_tied and _DATE_FOLLOWS.match(low, end) is None:
+        return None
+    return DateFound(
+        start, end, nothing, 0.75, "date.weekday", None, is_neutral=not is_tied
     )
+
+
+_AMOUNT_AFTER: Final = re.compile(
+    r"\.? ?(?:\d\d ?%|\d\d\b(?!\d)|exposure|screen|light)"
+)
+_DATE_FOLLOWS: Final = re.compile(
+    r"[.,]? ?(?:the )?(?:\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))"
+)
 
 
 def _read_holiday(low: str, match: re.Match[str]) -> DateFound | None:
@@ -328,8 +329,8 @@ def _read_season(low: str, match: re.Match[str]) -> DateFound | None:
 
 
 def _day(match: re.Match[str]) -> int:
-    if match["day"]:
-        return int(match["day"])
+    if figures := match["day"] or match.groupdict().get("ordinal"):
+        return int(figures)
     return (spoken_number(match["spoken"]) or 0) if match["spoken"] else 0
 
 
@@ -346,14 +347,14 @@ def _year(match: re.Match[str]) -> int | None:
 
 def _judged(low: str, date: DateFound) -> DateFound:
     """Mark a date as nobody's where the words beside it speak of a publication."""
-    is_published = _PUBLICATION_BEFORE.search(
-        low[max(0, date.start - 40) : date.start]
-    ) or _PUBLICATION_AFTER.match(low, date.end)
-    if not is_published:
+    before = low[max(0, date.start - 40) : date.start]
+    signs = _PUBLICATION_BEFORE if date.value.day is None else _NOTICE_BEFORE
+    if not signs.search(before) and not _PUBLICATION_AFTER.match(low, date.end):
         return date
     return DateFound(date.start, date.end, date.value, 0.4, date.rule, is_neutral=True)
 
 
-_SPOKEN_SLASH: Final = re.compile(
-    rf"\b(?P<month>{SPOKEN_DAY}) slash (?P<day>{SPOKEN_DAY})(?: slash (?P<year>{SPOKEN_YEAR}|{'|'.join(NUMBERS)}(?:[ -](?:{'|'.join(NUMBERS)}))?))?\b"
+_NOTICE_BEFORE: Final = re.compile(
+    r"\b(?:fda|cdc|who|uspstf|ema|acog|aha|ada|cms|nice)\b[^.;\n]{0,24}"
+    r"(?:warning|advisory|communication|statement|alert|label|update|recommendation|guidance|memo)[\s,:;(]{0,3}(?:of |on |dated )?$"
 )

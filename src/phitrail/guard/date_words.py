@@ -10,19 +10,21 @@ lower case. `TRIGGER` finds any month, weekday, holiday or season in one pass.
 import re
 from typing import Final
 
+from phitrail.guard.letter_tree import tree_pattern
+
 _MONTH_NAMES: Final = (
-    "january|jan|enero|ene|janeiro|janvier|januar",
+    "january|jan|enero|janeiro|janvier|januar",
     "february|feb|febr|febrero|fevereiro|février|fevrier|februar",
     "march|mar|marzo|março|marco|mars|märz|marz",
-    "april|apr|abril|abr|avril",
+    "april|apr|abril|avril",
     "may|mayo|maio|mai",
     "june|jun|junio|junho|juin|juni",
     "july|jul|julio|julho|juillet|juli",
-    "august|aug|agosto|ago|août|aout",
+    "august|aug|agosto|août|aout",
     "september|sept|sep|septiembre|setiembre|setembro|septembre",
     "october|oct|octubre|outubro|octobre|oktober|okt",
     "november|nov|noviembre|novembro|novembre",
-    "december|dec|diciembre|dic|dezembro|décembre|decembre|dezember|dez",
+    "december|dec|diciembre|dezembro|décembre|decembre|dezember|dez",
 )
 _ENGLISH: Final = frozenset(
     "january february march april may june july august september october november december"
@@ -112,14 +114,7 @@ SPOKEN_YEAR: Final = (
 )
 SPOKEN_SHORT_YEAR: Final = _BELOW_HUNDRED
 TRIGGER: Final = re.compile(
-    r"(?<![^\W\d_])(?:"
-    + "|".join(
-        re.escape(word).replace(r"\ ", " ")
-        for word in sorted(
-            {*HOLIDAYS, *MONTHS, *WEEKDAYS, *SEASONS}, key=len, reverse=True
-        )
-    )
-    + r")(?![^\W\d_])"
+    rf"(?<![^\W\d_]){tree_pattern({*HOLIDAYS, *MONTHS, *WEEKDAYS, *SEASONS})}(?![^\W\d_])"
 )
 
 

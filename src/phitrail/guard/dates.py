@@ -12,21 +12,25 @@ from typing import Final
 
 from phitrail.guard.date_numbers import find_figures
 from phitrail.guard.date_phrases import find_phrases
+from phitrail.guard.date_spoken import find_spoken
 from phitrail.guard.date_values import DateFound, DateValue
+from phitrail.guard.digit_runs import Run, digit_runs
 from phitrail.guard.lowered import lowered
 
-__all__ = ["DateFound", "DateValue", "find_dates"]
+__all__ = ["DateFound", "DateValue", "dates_of", "find_dates"]
 
-_DIGIT: Final = re.compile("[0-9]")
 _JOIN: Final = re.compile(r"[.,]? ?(?:the )?")
 
 
 def find_dates(text: str) -> list[DateFound]:
     """Find the dates of a text, in order, without overlaps."""
-    low = lowered(text)
-    found = find_phrases(low, text)
-    if _DIGIT.search(low):
-        found += find_figures(low)
+    return dates_of(text, lowered(text), digit_runs(text))
+
+
+def dates_of(text: str, low: str, runs: list[Run]) -> list[DateFound]:
+    """Find the dates of a text whose lowered form and runs of figures are known."""
+    found = find_phrases(low, text) + find_spoken(low)
+    found += find_figures(low, runs)
     found.sort(key=lambda date: (date.start, -date.end))
     kept: list[DateFound] = []
     for date in found:

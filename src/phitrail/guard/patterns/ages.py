@@ -15,30 +15,37 @@ from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
 from phitrail.guard.dates import DateFound
+from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _NUMBER: Final = re.compile(
-    r"(?:9|1[0-2])(?<![\w.,/:<>$€£≥≤+-][91])\d(?![\d%/+]|[.,:]\d|-\d)"
+    r"(?:9|1[0-2])(?<![\w.,/:<>$\u20ac\u00a3\u2265\u2264+-][91])\d(?![\d%/+]|[.,:]\d|-\d)"
 )
 _AFTER: Final = re.compile(
-    r"[ -]?(?:y/?o\b|yrs?\b|years?[ -](?:old|of age)|year-old|y\.o|yo[mf]?\b|[mf]\b(?![./])|y\b|jahre|ans\b|años)"
+    r"[ -]?(?:y/?o\b|yrs?\b|years?[ -](?:old|of age)|year-old|y\.o|yo[mf]?\b|[mf]\b(?![./])|y\b|"
+    r"jahre|ans\b|a\u00f1os|anos\b)"
 )
 _BEFORE: Final = re.compile(
-    r"(?:\baged?|\bage[\s:*|=\"'_]{1,6}(?:is |was )?|\bat age|\bage of|\bturn(?:s|ed|ing)|\baged)[\s:*|\"']{0,4}$"
+    r"(?:\bage(?:[\s:*|=\"'_]{1,6}(?:is |was )?)?|\baged|\bage of|\bturn(?:s|ed|ing))[\s:*|\"']{0,4}$"
 )
 _PERSON_BEFORE: Final = re.compile(
-    r"(?:\b(?:he|she|mother|father|mom|dad|grandmother|grandfather|gma|wife|husband|patient|pt"
-    r"|mrs?\.? [a-z'-]{2,20}) (?:is|was)(?: now| already)?|, (?:gma|mother|father),) $"
+    r"(?:\b(?:he|she|mother|father|mom|dad|grandmother|grandfather|gma|gpa|wife|husband|patient|pt|"
+    r"who|sister|brother|aunt|uncle|mrs?\.? [a-z'-]{2,20})|\)) (?:is|was|turns|turned)(?: now| already)? $"
 )
-_NAME_BEFORE: Final = re.compile(r"[A-Z][\w'’-]{1,20}(?:,| \(|,? \") ?$")
-_FIELD_BEFORE: Final = re.compile(r"\b(?:19|20)?\d\d\)? ?[/|(] ?$")
+_LISTED_BEFORE: Final = re.compile(
+    r"(?:\b(?:gma|gpa|mother|father|mom|dad|husband|wife|grandmother|grandfather|aunt|uncle|"
+    r"sister|brother|neighbor|widow|widower|female|male|man|woman|(?:room|bed|rm) [\w-]{1,6}),|"
+    r"\d{4}\)? ?/|(?:19|20)\d\d \(|(?:19|20)\d\d,) ?$"
+)
+_NAME_BEFORE: Final = re.compile(
+    r"(?:[A-Z][\w'\u2019-]{1,20}\"?|\b[A-Z]\.(?: ?[A-Z][a-z]?\.)*[A-Z]\.)(?:,| \() ?$"
+)
 _LIMIT_BEFORE: Final = re.compile(
     r"(?:over|above|under|below|than|least|beyond|past|up to|until|of|between|and|≥|>)\s?$"
 )
 _WORDS: Final = re.compile(
-    r"\b(?:nonagenarian|centenarian|ninety(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?"
-    r"|(?:a |one )?hundred(?: and)? (?:one|two|three|four|five|six|seven)"
-    r"|one hundred)\b(?= years? old|[ -]years?[ -]old| y/?o\b| on\b| today\b| this\b|,|\.|$)"
+    r"\b(?:(?P<noun>nonagenarian|centenarian)|ninety(?:[ -](?:one|two|three|four|five|six|seven|"
+    r"eight|nine))?|(?:a |one )hundred(?: and)? (?:one|two|three|four|five|six|seven)|one hundred)\b"
 )
 _WORD_AGE_BEFORE: Final = re.compile(
     r"(?:\bage|\baged|\bturn(?:s|ed|ing)|\bis(?: an?)?|\bwas) $"
@@ -50,18 +57,23 @@ _BORN_YEAR: Final = re.compile(r"\bborn\b[^.;\n]{0,60}?\b((?:18|19)\d\d)\b(?![/-
 _YEARS: Final = re.compile(r"\b20[0-4]\d\b")
 _ALWAYS_OLD: Final = 1935
 _OLD: Final = 90
+_SIZES: Final = frozenset({2, 3})
 _FIELD_ROOM: Final = 12
 
 
-def find_old_ages(text: str, low: str, dates: Sequence[DateFound]) -> list[Hit]:
+def find_old_ages(
+    text: str, low: str, runs: list[Run], dates: Sequence[DateFound]
+) -> list[Hit]:
     """Find ages over 89 and birth years that tell of one."""
     hits: list[Hit] = []
-    for match in _NUMBER.finditer(low):
-        if int(match.group()) >= _OLD and _is_age(text, low, match):
-            hits.append(Hit(*match.span(), Class.DATE, 0.93, "age.over_89"))
+    for start, size, _ in runs:
+        if size in _SIZES and text[start] in "19":
+            match = _NUMBER.match(low, start)
+            if match and int(match.group()) >= _OLD and _is_age(text, low, match):
+                hits.append(Hit(*match.span(), Class.DATE, 0.93, "age.over_89"))
     if "nonagen" in low or "centen" in low or "ninety" in low or "hundred" in low:
         hits += _find_worded(low)
-    if "b" in low and "19" in low:
+    if ("born" in low or "birth" in low or "dob" in low or "b." in low) and "19" in low:
         hits += _find_birth_years(low, bool(hits), dates)
     return hits
 
@@ -75,31 +87,31 @@ def _is_age(text: str, low: str, match: re.Match[str]) -> bool:
         return True
     if _BEFORE.search(before):
         return not low.startswith((" and ", " or ", " to ", "-"), end)
-    closes = low[end : end + 1] in {",", ")", ".", ";", "\n", "", " ", "|"}
+    closes = low[end : end + 1] in {",", ")", ".", ";", "\n", "", "|"}
     if _PERSON_BEFORE.search(before):
-        return (
-            closes
-            and low[end : end + 2] != " %"
-            and not low[end + 1 : end + 2].isalpha()
-            or low.startswith((" and ", " today"), end)
-        )  # noqa: RUF021 - read left to right
+        return closes or low.startswith(
+            (" and ", " today", " now", " but ", " with "), end
+        )
+    if _LISTED_BEFORE.search(before):
+        return closes
     if _NAME_BEFORE.search(text[max(0, start - 26) : start]):
-        return low[end : end + 1] in {",", ")", "."}
+        return (
+            low[end : end + 1] in {",", ")"} and _PLAIN_NUMBER.match(low, end) is None
+        )
     return False
 
 
+_PLAIN_NUMBER: Final = re.compile(r", \d")
+
+
 def _find_worded(low: str) -> list[Hit]:
-    hits = []
-    for match in _WORDS.finditer(low):
-        is_noun = match.group().endswith("arian")
-        follows = _AFTER.match(low, match.end()) is not None
-        if (
-            is_noun
-            or follows
-            or _WORD_AGE_BEFORE.search(low[max(0, match.start() - 12) : match.start()])
-        ):
-            hits.append(Hit(*match.span(), Class.DATE, 0.9, "age.worded"))
-    return hits
+    return [
+        Hit(*match.span(), Class.DATE, 0.9, "age.worded")
+        for match in _WORDS.finditer(low)
+        if match["noun"]
+        or _AFTER.match(low, match.end())
+        or _WORD_AGE_BEFORE.search(low[max(0, match.start() - 12) : match.start()])
+    ]
 
 
 def _find_birth_years(

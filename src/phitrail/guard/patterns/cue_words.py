@@ -3,9 +3,7 @@
 One table, one row a class and rule: cue phrases in lower case (a space stands for any
 run of spaces, dots, hyphens or underscores), and how much the value must look like an
 identifier (`Need`). A cue that also has an everyday meaning ("order", "case", "visit")
-asks for more. `CUES` is the table by phrase; `CUE_PATTERN` finds any of them in one
-pass: it is built as a tree of letters, because an alternation of some 300 phrases
-would be tried phrase by phrase at each word.
+asks for more. `CUES` is the table by phrase; `announced` finds them in a text.
 """
 
 # ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
@@ -69,8 +67,8 @@ _ROWS: Final = (
      "member|subscriber|policy|insurance|ins|insurer|plan|health plan|card|enrollee|"
      "beneficiary|your plan|hmo|ppo|insurance issues with|card says|front says"),
     (Class.HEALTH_PLAN, "plan.group", Need.CODE,
-     "group|group no|group number|group #|group id|grp|grp no|grp #|rxgroup|rxgrp|"
-     "rx group|rx grp"),
+     "group|group no|group number|group #|group id|grp|grp no|grp #"),
+    (Class.HEALTH_PLAN, "plan.group", Need.DIGIT, "rxgroup|rxgrp|rx group|rx grp"),
     (Class.ACCOUNT, "account.cue", Need.DIGITS,
      "account|account number|account numbers|account no|account #|account id|acct|accts|"
      "acct no|acct number|acct #|acct hold|a/c|a/c no|har|hospital account|fin|fin number|"
@@ -97,7 +95,7 @@ _ROWS: Final = (
      "certification number|certification no|certification #|cert no|certificate no|"
      "board certification no|state controlled substance|bndd|passport|passport no|"
      "passport number|rvt no"),
-    (Class.VEHICLE, "vehicle.vin", Need.DIGITS,
+    (Class.VEHICLE, "vehicle.vin", Need.DIGIT,
      "vin|vin no|vin #|vehicle identification number|vehicle vin|vehicle id"),
     (Class.VEHICLE, "vehicle.plate", Need.PLATE,
      "plate|plates|license plate|licence plate|plate no|plate number|plate #|lic plate|"
@@ -135,7 +133,7 @@ _ROWS: Final = (
      "visit|visit id|visit number|visit no|visit #|encounter|encounter id|"
      "encounter number|encounter no|encounter #|enc|csn|admission id|admission no|"
      "stay id|episode id|appointment|appt id|appointment id|appointment no|"
-     "asynchronous visit|encounter csn"),
+     "asynchronous visit"),
     (Class.OTHER, "other.claim", Need.CODE,
      "claim|claim no|claim number|claim numbers|claim #|claims|claim id|eob|era|icn|dcn|"
      "remit|remit reference|appeal|appeal no|appeal number|denial|prior auth|pa #|pa no|"
@@ -161,12 +159,16 @@ _ROWS: Final = (
      "subject|subject id|subject no|subject number|subject #|participant|"
      "participant id|participant code|participant no|study id|study subject|screening no|"
      "screening number|randomization no|randomization number|randomization|rand no|"
-     "enrollment id|registry id|registry no|site id|psn|trial id|pt code|patient code|"
-     "subject code|study number|cohort id"),
+     "enrollment id|registry id|registry no|site id|psn|trial id|pt code|study number|cohort id"),
     (Class.OTHER, "other.donor", Need.CODE,
-     "donor|donor id|donor no|donor number|unit no|unit nos|unit number|unit numbers|"
-     "blood unit|din|unos|unos id|usa/unos id|optn id|bag|bag no|waitlist id|"
+     "donor|unit no|unit nos|unit number|unit numbers|"
+     "blood unit|din|bag|bag no|waitlist id|"
      "recipient id|organ bank ref|tissue id|graft id|donation number|donation no"),
+    (Class.OTHER, "other.code", Need.DIGITS,
+     "donor id|donor no|donor number|unos|unos id|usa/unos id|optn id|ncpdp|nabp|"
+     "participant code|participant id|subject id|subject no|subject number|"
+     "patient code|subject code|transplant id|id number|id no|appointment id"),
+    (Class.OTHER, "other.alias", Need.DIGIT, "trauma alias|patient alias"),
     (Class.OTHER, "other.person", Need.CODE,
      "badge|badge no|badge number|badge #|badge id|employee id|employee no|"
      "employee number|employee #|emp id|emp no|interpreter id|interpreter no|staff id|"
@@ -176,7 +178,7 @@ _ROWS: Final = (
      "wristband prints as|wristband id|tagged|locker|voucher|cab voucher|trip|trip no|"
      "event|event no|event id|incident|incident no|incident number|safety report|"
      "police report|tracking|tracking no|tracking number|thread id|message id|"
-     "transaction id|session id|request id|form|trauma alias|alias|id no|id number|id #|"
+     "transaction id|session id|request id|form|alias|id #|"
      "id|ids|identifier|file no|file number|dossier|locator|caseworker id|"
      "parcel|permit|permit no|membership no|loyalty no|device log id|ticket number|"
      "session|record|registration no|registration number|parking pass|safe no|bin no"),
@@ -210,25 +212,7 @@ def _phrases() -> dict[str, Cue]:
 
 
 CUES: Final = _phrases()
-_GAP = r"[ ._-]{1,3}"
-
-
-def _tree_pattern(phrases: list[str]) -> str:
-    """Write phrases that share their first letters as one branch, longest first."""
-    branches: dict[str, list[str]] = {}
-    for phrase in phrases:
-        if phrase:
-            branches.setdefault(phrase[0], []).append(phrase[1:])
-    parts = [
-        (_GAP if letter == " " else re.escape(letter)) + _tree_pattern(rests)
-        for letter, rests in sorted(branches.items())
-    ]
-    if not parts:
-        return ""
-    body = parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
-    if "" in phrases:
-        return f"(?:{body})?"
-    return body
+GAP: Final = r"[ ._-]{1,3}"
 
 
 def cue_key(matched: str) -> str:
@@ -237,6 +221,3 @@ def cue_key(matched: str) -> str:
 
 
 _GAPS = re.compile(r"[ ._]+|(?<=\w)-(?=\w)")
-CUE_PATTERN: Final = re.compile(
-    rf"(?<![a-z0-9_]){_tree_pattern(sorted(CUES))}(?![a-z_])"
-)

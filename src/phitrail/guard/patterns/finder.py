@@ -8,26 +8,24 @@ standing names and places are the tagger's.
 
 # ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
 
-import re
 from collections.abc import Sequence
 
 from phitrail.events.codes import IdentifierClass as Class
-from phitrail.guard.dates import DateFound, find_dates
+from phitrail.guard.dates import DateFound, dates_of
+from phitrail.guard.digit_runs import digit_runs
 from phitrail.guard.found import Found
 from phitrail.guard.lowered import lowered
 from phitrail.guard.patterns import (
     ages,
-    cued_values,
+    announced,
     keyed_values,
     networks,
-    people,
     phones,
     places,
+    repeats,
     shapes,
 )
 from phitrail.guard.patterns.hits import Hit, settled
-
-_DIGIT = re.compile("[0-9]")
 
 
 def find_patterns(text: str, dates: Sequence[DateFound] | None = None) -> list[Found]:
@@ -41,20 +39,21 @@ def find_patterns(text: str, dates: Sequence[DateFound] | None = None) -> list[F
         places in order that do not overlap, each with its class, score and rule.
     """
     low = lowered(text)
-    found = find_dates(text) if dates is None else dates
+    runs = digit_runs(text)
+    found = dates_of(text, low, runs) if dates is None else dates
     hits = [
         Hit(date.start, date.end, Class.DATE, date.score, date.rule)
         for date in found
         if not date.is_neutral
     ]
-    hits += people.find_named(text, low)
-    hits += networks.find_addresses(text, low)
-    hits += ages.find_old_ages(text, low, found)
-    if _DIGIT.search(text):
-        hits += cued_values.find_cued(text, low)
-        hits += phones.find_uncued(text, low)
-        hits += shapes.find_shapes(text, low)
-        hits += places.find_places(text, low)
+    hits += announced.find_announced(text, low)
+    hits += networks.find_addresses(text, low, runs)
+    hits += ages.find_old_ages(text, low, runs, found)
+    if runs:
+        hits += phones.find_uncued(text, low, runs)
+        hits += shapes.find_shapes(text, low, runs)
+        hits += places.find_places(text, low, runs)
     if '"' in text:
         hits += keyed_values.find_keyed(text)
+    hits += repeats.find_repeats(text, hits)
     return settled(hits)

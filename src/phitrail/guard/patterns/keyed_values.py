@@ -44,7 +44,7 @@ _ROWS: Final = (
     (Class.LICENSE, "npi|dea|deanumber|license|licensenumber|licenseno|driverslicense|clia|"
      "upin|stateid|passport|passportnumber"),
     (Class.VEHICLE, "vin|plate|licenseplate|platenumber"),
-    (Class.DEVICE, "serial|serialnumber|serialno|deviceid|udi|carrierhrf|deviceidentifier|"
+    (Class.DEVICE, "serial|serialnumber|serialno|deviceid|udi|carrierhrf|"
      "deviceserial|imei|macaddress|distinctidentifier"),
     (Class.BIOMETRIC, "biometric|biometricid|fingerprint|fingerprinttemplate|templateid|faceid|"
      "voiceprint|irisid"),

@@ -13,14 +13,15 @@ from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
 from phitrail.guard import validators
+from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _EMAIL_LOCAL: Final = re.compile(r"[^\s@<>()\[\]{},;:\"'|/\\=]{1,64}$")
 _EMAIL_HOST: Final = re.compile(r"\s?(?:[\w-]{1,63}\.){1,6}[\w-]{2,24}")
-_URL: Final = re.compile(
-    r"(?:https?://|ftp://|www\.)[^\s<>\"'|`\])}]{3,600}"
-    r"|(?<![\w@./-])(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,12}/[^\s<>\"'|`\])}]{2,600}"
-)
+_LINK_BODY: Final = re.compile(r"[^\s<>\"'|`\])}]{3,600}")
+_SCHEME: Final = re.compile(r"ttps?://|ftp://|ww\.")
+_DOMAIN_END: Final = re.compile(r"\.[a-z]{2,12}/(?=[\w%?#~-])")
+_DOMAIN: Final = re.compile(r"(?<![\w@./-])(?:[a-z0-9-]{1,63}\.){0,5}[a-z0-9-]{1,63}$")
 _NEUTRAL_HOSTS: Final = frozenset(
     "hl7.org loinc.org snomed.info snomed.org unitsofmeasure.org nih.gov cdc.gov fda.gov"
     " who.int ama-assn.org cms.gov hhs.gov ahrq.gov doi.org nice.org.uk nhs.uk gov.uk"
@@ -41,26 +42,32 @@ _VERSION_BEFORE: Final = re.compile(
 )
 _DOTTED: Final = re.compile(r"\d(?<![\w.-]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d|-\d)")
 _COLONED: Final = re.compile(
-    r"(?<![\w:.])[0-9a-f]{0,4}(?::{1,2}[0-9a-f]{1,4}){2,7}(?:::)?(?![\w:])"
+    r"[0-9a-f:](?<![\w:.][0-9a-f:])[0-9a-f]{0,3}(?::{1,2}[0-9a-f]{1,4}){2,7}(?:::)?(?![\w:])"
 )
 _HARDWARE: Final = re.compile(
-    r"(?<![\w:-])[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}(?![\w:-])"
+    r"[0-9a-f](?<![\w:-][0-9a-f])[0-9a-f](?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}(?![\w:-])"
 )
 _TRAILING: Final = ".,;:!?*_"
 
 
-def find_addresses(text: str, low: str) -> list[Hit]:
+def find_addresses(text: str, low: str, runs: list[Run]) -> list[Hit]:
     """Find e-mail, web, IP and hardware addresses."""
     hits: list[Hit] = []
     if "@" in text:
         _find_emails(text, hits)
     if "/" in text or "www." in low:
         _find_links(low, hits)
-    if text.count(".") > 2:  # noqa: PLR2004 - an address has three dots
-        _find_dotted(low, hits)
-    if text.count(":") > 1 or text.count("-") > 4:  # noqa: PLR2004 - the least that an address has
+    for start, size, follower in runs:
+        if follower == "." and size < 4:  # noqa: PLR2004 - a part of an address has three figures
+            _read_dotted(low, start, hits)
+    if _HEX_GROUPS.search(low):
         _find_coloned(low, hits)
     return hits
+
+
+_HEX_GROUPS: Final = re.compile(
+    r":[0-9a-f]{0,4}:[0-9a-f]|-[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}(?!\w)"
+)
 
 
 def _find_emails(text: str, hits: list[Hit]) -> None:
@@ -81,11 +88,27 @@ _HANDLE: Final = re.compile(r"@(?=[A-Za-z]\w{0,30}[\d_])[A-Za-z]\w{2,30}")
 
 
 def _find_links(low: str, hits: list[Hit]) -> None:
-    for match in _URL.finditer(low):
-        link = match.group().rstrip(_TRAILING)
+    starts = []
+    if "://" in low or "www." in low:
+        starts = [_with_first(low, match.start()) for match in _SCHEME.finditer(low)]
+    for match in _DOMAIN_END.finditer(low):
+        window = max(0, match.start() - 130)
+        if domain := _DOMAIN.search(low[window : match.start()]):
+            starts.append(window + domain.start())
+    last = -1
+    for start in sorted(starts):
+        body = _LINK_BODY.match(low, start)
+        if body is None or start < last:
+            continue
+        link = body.group().rstrip(_TRAILING)
+        last = start + len(link)
         if is_personal_link(link):
-            end = match.start() + len(link)
-            hits.append(Hit(match.start(), end, Class.URL, 0.95, "url"))
+            hits.append(Hit(start, last, Class.URL, 0.95, "url"))
+
+
+def _with_first(low: str, start: int) -> int:
+    """Step back over the `h` or `w` that the pattern leaves out to start at a rare letter."""
+    return start - 1 if low[start - 1 : start] in {"h", "w"} else start
 
 
 def is_personal_link(link: str) -> bool:
@@ -105,11 +128,10 @@ def is_personal_link(link: str) -> bool:
     return len(path) > 1 or "?" in bare
 
 
-def _find_dotted(low: str, hits: list[Hit]) -> None:
-    for match in _DOTTED.finditer(low):
-        if validators.is_ipv4(match.group()) and not _VERSION_BEFORE.search(
-            low[max(0, match.start() - 12) : match.start()]
-        ):
+def _read_dotted(low: str, start: int, hits: list[Hit]) -> None:
+    match = _DOTTED.match(low, start)
+    if match and validators.is_ipv4(match.group()):
+        if not _VERSION_BEFORE.search(low[max(0, start - 12) : start]):
             hits.append(Hit(*match.span(), Class.IP_ADDRESS, 0.95, "ip.v4"))
 
 

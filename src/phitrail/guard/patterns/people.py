@@ -1,11 +1,12 @@
 """Names where a strong sign makes a rule safe: titles, credentials, labels, signatures.
 
-"Dr. X", "Patient: X", "X, MD", "Dear X,", "electronically signed by X". Everything
+"Dr. X", "Patient: X", "X, MD", "Dear X,", "signed electronically by X". Everything
 else about names is the tagger's. The title and the credential stay outside the place:
-they are nobody's.
+they are nobody's. `announced` finds the signs (`KINDS`); the name is read beside each.
+A licence number that follows a credential without a cue word is taken as well.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
+# ruff: noqa: E501
 
 import re
 from typing import Final
@@ -18,84 +19,170 @@ _BIG: Final = "A-Z\u00c0-\u00d6\u00d8-\u00de" + "".join(
     for sign in map(chr, (*range(0x100, 0x180), *range(0x1E00, 0x1EFA)))
     if sign.isupper()
 )
-_PART: Final = rf"(?:(?:O['’]|D['’]|d['’]|Mc|Mac|al-|El-|Al-)?[{_BIG}][^\W\d_]{{1,24}}(?:['’-][^\W\d_]{{1,24}}){{0,2}}|[{_BIG}]\.?(?![\w'’]))"
-_PARTICLE: Final = r"(?:de la|de los|de|del|da|dos|di|van der|van den|van|von|der|la|le|bin|ibn|bint|al|el|St\.|ten|ter)"
-_NAME: Final = rf"{_PART}(?:(?: {_PARTICLE})? {_PART}){{0,3}}"
-_TITLED: Final = re.compile(
-    r"(?<![\w])(?:Dr|DR|Drs|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Prof|Professor|Doctor|Rev|Fr|Nurse|Deputy|Officer|Capt|Sgt|Chaplain|Rabbi|Imam|Pastor|Sra?|Señora?|Hon|Judge)\b\.?"
-    rf"(?: and (?:Mrs|Dr|Mr|Ms)\.?)? (?P<name>{_NAME})"
+_MARK: Final = "['\u2019]"
+_REST: Final = rf"[^\W\d_]{{1,24}}(?:(?:-|{_MARK}(?![sS]\b))[^\W\d_]{{1,24}}){{0,2}}"
+_PART: Final = rf"(?:(?:[OD]{_MARK}|d{_MARK}|al-|El-|Al-)?[{_BIG}]{_REST}|[{_BIG}]\.?(?![\w'\u2019]))"
+_PARTICLE: Final = r"(?:de la|de los|de|del|da|dos|di|van der|van den|van|von|der|la|le|bin|ibn|bint|al|el|ten|ter)"
+_NAME: Final = re.compile(
+    rf"{_PART}(?:(?:(?: {_PARTICLE})? |(?<=\w\.)){_PART}){{0,3}}(?![^\W\d_])"
 )
-_SMALL_TITLED: Final = re.compile(
-    r"(?<![\w.])(?:dr|mr|mrs|ms)\b\.? (?P<name>[a-z][a-z'’-]{1,20})(?![\w'])"
+_LISTED: Final = re.compile(
+    rf"(?:(?:Dr|Mr|Mrs|Ms|DR|MR|MRS|MS)\.? )?(?P<name>{_PART}(?:,? (?:{_PARTICLE} )?{_PART}){{0,4}})(?![^\W\d_])"
 )
-_LABELLED: Final = re.compile(
-    r"(?:^|[\n|*;,.(]|  |\t)[\s*_#>-]{0,4}(?:Patient(?: Name)?|PATIENT(?: NAME)?|Pt|PT|Name|NAME|Member|MEMBER|Subscriber|Attending|ATTENDING|Provider|PROVIDER|"
-    r"Physician|Surgeon|PCP|Author|Signed(?: by)?|Ordering(?: Provider)?|Referring(?: Provider)?|Prescriber|Caregiver|Contact|"
-    r"Emergency Contact|Next of [Kk]in|Spouse|Mother|Father|Guardian|Interpreter|RN|Nurse|Resident|Technologist|Tech|Reviewer|From|To|FROM|TO|RE|Re|cc|CC|ATTN|Attn|Witness|Client|Insured|Enrollee)"
-    rf"\**\s?(?::|\.{{2,30}}|\|)\**[ \t]{{0,12}}(?:(?:Dr|Mr|Mrs|Ms)\.? )?(?P<name>{_PART}(?:,? (?:{_PARTICLE} )?{_PART}){{0,4}})"
+_BACKWARD: Final = re.compile(
+    rf"(?<![\w'\u2019.-])(?P<name>{_PART}(?:(?: {_PARTICLE})? {_PART}){{0,3}})$"
 )
-_DEAR: Final = re.compile(
-    rf"\b(?:Dear|Hi|Hello|Hola|Estimad[oa])(?: (?:Dr|Mr|Mrs|Ms|Prof)\.?)? (?P<name>{_NAME})(?=[,:!\n])"
+_SMALL: Final = re.compile(r"(?P<name>[a-z][a-z'\u2019-]{1,20})(?![\w'\u2019])")
+_LABEL_END: Final = re.compile(
+    r"\*{0,2}[ \t]?(?::|\.{2,30}:?|(?<=\|)| ?(?=\n?$))\*{0,2}[ \t]{0,12}"
 )
-_SIGNED: Final = re.compile(
-    rf"\b[Ss]igned (?:electronically |digitally )?by:? (?:Dr\.? )?(?P<name>{_NAME})"
+_LINE_START: Final = re.compile(r"(?:^|[\n|*;,.(\t]|  )[\s*_#>-]{0,4}$")
+_LICENSE: Final = re.compile(
+    r" ?[,(] ?(?:[A-Z]{2} )?(?!NPI|DEA|UPIN|PIN)(?P<code>(?=[A-Z]{0,4}[ -]?\d{4})[A-Z]{0,4}[ -]?\d{4,10})(?![\w/.-]\d|\w)"
 )
-_CREDENTIAL: Final = re.compile(
-    r",? (?:MD|M\.D\.|DO|D\.O\.|RN|NP|PA-C|PA|APRN|FNP(?:-C)?|CRNP|CNM|DNP|PhD|Ph\.D\.|PsyD|PharmD|Pharm\.D\.|RPh|LCSW|LMSW|LICSW|MSW|DPM|DDS|DMD|OD|CRNA|RDN?|RRT|RVT|RDMS|OTR/L|OTR|DPT|SLP|MBBS|BSN|MPH|FACP|FACG|FACC|CCC-SLP|EMT-P|LPN|MA|CMA)(?![\w-])"
-)
-_BEFORE_CREDENTIAL: Final = re.compile(rf"(?<![\w'’.-])(?P<name>{_NAME})$")
+_TITLES: Final = (
+    "dr|drs|mr|mrs|ms|miss|mx|prof|professor|doctor|rev|nurse|deputy|officer|capt|sgt|"
+    "chaplain|rabbi|imam|pastor|sr|sra|señor|señora|hon|judge"
+).split("|")
+_SMALL_TITLES: Final = frozenset("dr mr mrs ms".split())
+_GREETINGS: Final = "dear|hi|hello|hola|estimado|estimada".split("|")
+_SIGNATURES: Final = (
+    "signed by|signed electronically by|electronically signed by|signed digitally by|"
+    "digitally signed by|e-signed by|dictated by|verified by|cosigned by|attested by"
+).split("|")
+_LABELS: Final = (
+    "patient|patient name|pt|name|member|member name|subscriber|attending|provider|physician|"
+    "surgeon|pcp|author|signed|ordering|ordering provider|referring|referring provider|"
+    "prescriber|caregiver|contact|emergency contact|next of kin|nok|spouse|mother|father|"
+    "guardian|interpreter|rn|resident|technologist|tech|reviewer|from|to|re|cc|attn|witness|"
+    "client|insured|enrollee|attending physician|therapist|case manager|social worker|"
+    "care manager|proxy|health care proxy|hcpoa|subject|son|daughter|wife|husband|sister|"
+    "brother|partner|employer|pharmacist|dietitian|midwife|psychiatrist"
+).split("|")
+_CREDENTIALS: Final = (
+    "md|m.d.|do|d.o.|rn|np|pa-c|pa|aprn|fnp|fnp-c|crnp|cnm|dnp|phd|ph.d.|psyd|pharmd|pharm.d.|"
+    "rph|lcsw|lmsw|licsw|msw|dpm|dds|dmd|od|crna|rd|rdn|rrt|rvt|rdms|otr/l|otr|dpt|mbbs|bsn|"
+    "mph|facp|facg|facc|ccc-slp|emt-p|lpn|cma"
+).split("|")
+KINDS: Final = {
+    **dict.fromkeys(_CREDENTIALS, "credential"),
+    **dict.fromkeys(_LABELS, "label"),
+    **dict.fromkeys(_SIGNATURES, "signed"),
+    **dict.fromkeys(_GREETINGS, "greeting"),
+    **dict.fromkeys(_TITLES, "title"),
+}
 _NOT_NAMES: Final = frozenset(
-    "Patient Name Dear Team Provider Colleague Colleagues Doctor Attending Nurse The This That Your Our"
-    " Care Department Hospital Clinic Center Medical Medicine Service Services Health Insurance Plan"
-    " Pain Chest Heart Lung Liver Blood Home Date Time Age Sex DOB MRN Male Female None Unknown N/A"
-    " Utilization Management Appeals Records Billing Pharmacy Accounts Customer Sir Madam All Whom"
-    " Status Summary Report Note Visit Admission Discharge Assessment Denies Reports States Has Is Was"
-    " Presents Education Instructions Advised Stable Alert Agrees Declined Claims Prior Family Parents"
-    " ICU ED OR RN MD DO NP PA CT MRI Day Night Shift Charge On Call Follow Up Consult Board Certified"
-    " Emergency Surgery Cardiology Radiology Oncology Neurology Primary Internal General Pediatrics".split()
+    "patient name dear team provider colleague colleagues doctor attending nurse the this that"
+    " your our care department hospital clinic center medical medicine service services health"
+    " insurance plan pain chest heart lung liver blood home date time age sex dob mrn male female"
+    " none unknown utilization management appeals records billing pharmacy accounts customer sir"
+    " madam all whom status summary report note visit admission discharge assessment denies"
+    " reports states has is was presents education instructions advised stable alert agrees"
+    " declined claims prior family parents icu ed or rn md do np pa ct mri day night shift charge"
+    " on call called follow up consult board certified emergency surgery cardiology radiology"
+    " oncology neurology primary internal general pediatrics to by per from no and read back seen"
+    " occupational transplant intake pediatric genetics reviewer renal appeal last filled id"
+    " dr mr mrs ms with for in at of a an as it he she they we you please thank thanks re request"
+    " denial letter order number phone fax email address hello hi new old current active member"
+    " results result labs imaging medication medications diagnosis history allergies problem plan"
+    " recommend review referral office clinical director supervisor manager nursing physician"
+    " therapy physical cleft craniofacial orthopedics psychiatry dermatology urology hospice"
+    " upin npi dea i if when then also not but so these those there here what why how which who yes".split()
 )
-_SMALL_NOT: Final = frozenset(
-    "appt appointment visit note office said says and or of in on at to for if is was will who that"
-    " about today tomorrow aware notified paged called rounds orders order my your the a an his her recs"
-    " has had can may should would with re after before please first again until when ordered wants ok".split()
+_SMALL_NOT: Final = _NOT_NAMES | frozenset(
+    "appt appointment said says about today tomorrow aware notified paged rounds orders my his her"
+    " recs had can may should would after before first again until ordered wants ok recommended"
+    " thinks will rec notes wants asked told made let order please signed".split()
 )
-_TITLE_SIGN: Final = re.compile(
-    r"(?:[Dd]rs?|D?MRS?|[Mm]rs?|MRS?|DR|[Mm]s|MS|Miss|Mx|Prof|Doctor|Rev|Nurse|Deputy|Officer)\b"
-)
+_OWN_LABELS: Final = frozenset("re to from attn cc subject".split())
 
 
-def find_named(text: str, low: str) -> list[Hit]:
-    """Find names beside a title, a credential, a label, a greeting or a signature."""
-    hits: list[Hit] = []
-    for pattern, score, rule in (
-        (_TITLED, 0.95, "name.title"),
-        (_LABELLED, 0.85, "name.label"),
-        (_DEAR, 0.9, "name.greeting"),
-        (_SIGNED, 0.92, "name.signed"),
-    ):
-        for match in pattern.finditer(text):
-            _take(match.start("name"), match["name"], score, rule, hits)
-    if "dr" in low or "mr" in low:
-        for match in _SMALL_TITLED.finditer(text):
-            if match["name"] not in _SMALL_NOT:
-                hits.append(
-                    Hit(*match.span("name"), Class.NAME, 0.75, "name.title_small")
-                )
-    for match in _CREDENTIAL.finditer(text):
-        before = max(0, match.start() - 70)
-        name = _BEFORE_CREDENTIAL.search(text[before : match.start()])
-        if name and (match.group().startswith(",") or " " in name["name"]):
-            _take(
-                before + name.start("name"), name["name"], 0.92, "name.credential", hits
+def read_sign(text: str, sign: re.Match[str], kind: str, hits: list[Hit]) -> None:
+    """Read the name beside a sign of `KINDS`; the match is of the lowered text."""
+    word = sign.group()
+    if kind == "title":
+        _read_title(text, sign.end(), word, hits)
+    elif kind == "credential":
+        _read_credential(text, sign, hits)
+    if kind == "label" or word == "rn":
+        _read_label(text, sign, word, hits)
+    elif kind in {"greeting", "signed"}:
+        _read_open(text, sign.end(), kind, hits)
+
+
+def _read_title(text: str, end: int, word: str, hits: list[Hit]) -> None:
+    start = end + 1 if text[end : end + 1] == "." else end
+    if text[start : start + 1] != " ":
+        return
+    start += 1
+    if name := _NAME.match(text, start):
+        if text[end - len(word)].isupper() or word in _SMALL_TITLES:
+            _take(start, name.group(), 0.95, "name.title", hits)
+    elif word in _SMALL_TITLES and (small := _SMALL.match(text, start)):
+        is_shouted = text[end - len(word) : end].isupper()
+        if small["name"] not in _SMALL_NOT and not is_shouted:
+            hits.append(Hit(start, small.end(), Class.NAME, 0.75, "name.title_small"))
+
+
+def _read_credential(text: str, sign: re.Match[str], hits: list[Hit]) -> None:
+    start, end = sign.span()
+    if not text[start].isupper():
+        return
+    cut = start - 2 if text[start - 2 : start] == ", " else start - 1
+    if cut < 1 or text[cut] not in {",", " "}:
+        return
+    window = max(0, cut - 70)
+    name = _BACKWARD.search(text[window:cut])
+    if name is None:
+        return
+    words = list(re.finditer(r"\S+", name["name"]))
+    while words and any(word.group().lower() in _NOT_NAMES for word in words):
+        words.pop(0)
+    if words and (text[cut] == "," or len(words) > 1):
+        first = window + name.start("name") + words[0].start()
+        hits.append(Hit(first, cut, Class.NAME, 0.92, "name.credential"))
+        if number := _LICENSE.match(text, end):
+            hits.append(
+                Hit(*number.span("code"), Class.LICENSE, 0.75, "license.after_name")
             )
-    return hits
+
+
+def _read_label(text: str, sign: re.Match[str], word: str, hits: list[Hit]) -> None:
+    end = _LABEL_END.match(text, sign.end())
+    if (
+        end is None
+        or end.end() == sign.end()
+        or (":" not in end.group() + " " and ".." not in end.group())
+    ):
+        return
+    if not _LINE_START.search(text[max(0, sign.start() - 6) : sign.start()]):
+        return
+    name = _LISTED.match(text, end.end())
+    if name and (word not in _OWN_LABELS or " " in name["name"]):
+        _take(name.start("name"), name["name"], 0.85, "name.label", hits)
+
+
+def _read_open(text: str, end: int, kind: str, hits: list[Hit]) -> None:
+    skip = re.compile(r":? (?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?").match(text, end)
+    name = _NAME.match(text, skip.end()) if skip else None
+    if name is None:
+        return
+    if kind == "greeting" and text[name.end() : name.end() + 1] not in {
+        ",",
+        ":",
+        "!",
+        "\n",
+        ".",
+    }:
+        return
+    _take(name.start(), name.group(), 0.9, f"name.{kind}", hits)
 
 
 def _take(start: int, name: str, score: float, rule: str, hits: list[Hit]) -> None:
     """Cut a name at the first word that is no name, and append what is left."""
     end = 0
     for word in re.finditer(r"[^\s,]+", name):
-        if word.group() in _NOT_NAMES or word.group().title() in _NOT_NAMES:
+        if word.group().lower() in _NOT_NAMES:
             break
         end = word.end()
     if end > 1:

@@ -14,6 +14,7 @@ from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
 from phitrail.guard import validators
+from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns import values
 from phitrail.guard.patterns.cue_words import Cue, Need
 from phitrail.guard.patterns.hits import Hit
@@ -48,6 +49,10 @@ _PUBLIC_LINES: Final = frozenset(
     " 8003321088 8002723900 8007997233 8006624357 8006564673 8664887386 8338526262"
     " 8007848669 8006334227 8002434636 8004224453 8003427432 8778821772 8664874747".split()
 )
+_REGULAR: Final = re.compile(
+    r"(?:\+?1[ .-])?(?:\(\d{3}\) ?|\d{3}([-. /]))\d{3}(?:\1|[-.])\d{4}"
+)
+_AT: Final = re.compile(r"(?:@|\bat) ?$")
 _SHORT_LEAST: Final = {
     "x": 4,
     "page": 4,
@@ -57,22 +62,31 @@ _SHORT_LEAST: Final = {
     "desk phone": 4,
 }
 _TEN = 10
+_FIRST_SIZES: Final = frozenset({1, 2, 3, 6, 10, 11, 12})
+_BEHIND_FIRST: Final = frozenset('-. /)\u2022 ,;xX\n|"') | {""}
 
 
-def find_uncued(text: str, low: str) -> list[Hit]:
+def find_uncued(text: str, low: str, runs: list[Run]) -> list[Hit]:
     """Find numbers that are written as telephone numbers, whatever stands before."""
     hits: list[Hit] = []
-    at = 0
-    while led := _LED.search(text, at):
-        at = led.end()
-        match = _match_uncued(text, led.start())
+    last = 0
+    for start, size, follower in runs:
+        if start < last or size not in _FIRST_SIZES or follower not in _BEHIND_FIRST:
+            continue
+        led = start - 1 if start and text[start - 1] in "(+" else start
+        if size < 3 and text[led] != "+" and text[led : start + 1] != "1":  # noqa: PLR2004 - an area code has three figures
+            continue
+        match = _match_uncued(text, led) if _LED.match(text, led) else None
+        if match is None and led < start and text[led] == "(":
+            match = _match_uncued(text, start)
         if match is None:
             continue
         digits = dialled(match.group())
+        last = match.end()
         if digits not in _PUBLIC_LINES:
-            hits.append(_hit(low, match.start(), match.end(), digits))
-            hits[-1:] = [hit for hit in hits[-1:] if hit.score]
-        at = match.end()
+            hit = _hit(low, match.start(), last, digits)
+            if hit.score:
+                hits.append(hit)
     return hits
 
 
@@ -83,9 +97,19 @@ def _match_uncued(text: str, start: int) -> re.Match[str] | None:
     if match is None:
         return None
     number = match.group()
-    if number[:11].isdecimal() and text[start] != "+":
+    if (
+        number[:10].isdecimal()
+        and text[start] != "+"
+        and not _AT.search(text, max(0, start - 4), start)
+    ):
         return None
-    return match if validators.is_us_phone(dialled(number)) else None
+    is_regular = _REGULAR.match(number) is not None
+    digits = dialled(number)
+    return (
+        match
+        if validators.is_us_phone(digits) or (is_regular and digits[0] > "1")
+        else None
+    )
 
 
 def dialled(number: str) -> str:

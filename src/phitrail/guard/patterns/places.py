@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
+from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _SURE: Final = (
@@ -30,15 +31,22 @@ _UNIT: Final = (
     r"(?:,? ?(?:#|apt|apartment|unit|suite|ste|rm|lot|trlr|bldg|floor|fl|spc|no)\b\.? ?#?"
     r"[A-Za-z0-9-]{1,6}|,? ?# ?[A-Za-z0-9-]{1,6})?"
 )
-_STREET: Final = re.compile(
-    r"\d(?<![\w./:$-]\d)\d{0,5}(?:[A-Za-z]\b|-\d{1,5}| 1/2)?,? (?:(?:N|S|E|W|NE|NW|SE|SW)\b\.? )?"
-    r"(?P<words>(?:(?:[^\W\d_]|\d{1,3}(?:st|nd|rd|th)\b)[\w'’.-]{0,20} ){1,4}?)"
-    rf"(?:(?P<sure>{_SURE})|(?P<open>{_OPEN}))\b\.?(?: (?:NE|NW|SE|SW|N|S|E|W)\b\.?)?{_UNIT}",
-    re.IGNORECASE,
+_HEAD: Final = re.compile(
+    r"\d(?<![\w./:$-]\d)\d{0,5}(?:[A-Za-z](?= )|-\d{1,5}| 1/2)? (?=[^\W_])"
 )
+_WORD: Final = re.compile(
+    r"(?:[^\W\d_]|\d{1,3}(?:st|nd|rd|th|ST|ND|RD|TH)\b)[\w'’-]{0,20}(\.?)(?: |(?=\W|$))"
+)
+_TAIL: Final = re.compile(r"(?: (?:NE|NW|SE|SW|N|S|E|W)\b\.?)?" + _UNIT, re.IGNORECASE)
+_SURE_SUFFIXES: Final = frozenset(_SURE.split("|"))
+_OPEN_SUFFIXES: Final = frozenset(_OPEN.split("|"))
+_ABBREVIATED: Final = frozenset("n s e w ne nw se sw st mt ft dr".split())
+_SMALL_WORDS: Final = frozenset("of de la del los las the el von van du des".split())
+_MOST_WORDS: Final = 6
+_BEHIND_HOUSE: Final = frozenset(" -,")
 _NUMBERED: Final = re.compile(
     r"\d(?<![\w./:$-]\d)\d{0,5} (?:(?:N|S|E|W|North|South|East|West) )?(?:(?:county|state|us|old) )?"
-    r"(?:road|rd|highway|hwy|route|rte|rt|cr|sr|fm|avenue|ave)\.? \d{1,5}[A-Z]?\b"
+    r"(?:road|rd|highway|hwy|route|rte|rt|(?-i:CR|SR|FM)(?= \d\d)|avenue|ave)\.? \d{1,5}[A-Z]?\b(?!\.\d)"
     + _UNIT,
     re.IGNORECASE,
 )
@@ -65,49 +73,74 @@ _BEFORE_ZIP: Final = re.compile(
     r"[\s,.:*|\"#-]{0,4}$"
 )
 _NEAR: Final = 60
-_NOT_STREET: Final = re.compile(
-    r"\b(?:mg|mcg|ml|kg|units?|days?|weeks?|months?|years?|hours?|minutes?|times|of|the|with|"
-    r"and|or|for|in|on|at|to|by|per|from|patients?|is|was|had|has|then|tabs?|tablets?|"
-    r"doses?|mm|cm|yo|yrs?|old|more|view|views|slice|lead|channel|am|pm|a\.m\.|p\.m\.|hr|hrs)\b",
-    re.IGNORECASE,
+_NOT_STREET: Final = frozenset(
+    "mg mcg ml kg g unit units day days week weeks month months year years hour hours minute minutes"
+    " times with and or for in on at to by per from patient patients is was had has then tab tabs"
+    " tablet tablets dose doses mm cm yo y yr yrs old more view views slice lead channel am pm hr hrs"
+    " a an he she they who were be will should may can no not as but if so that this min mmol mmhg bpm".split()
 )
 
 
-def find_places(text: str, low: str) -> list[Hit]:
+def find_places(text: str, low: str, runs: list[Run]) -> list[Hit]:
     """Find streets, boxes and ZIP codes."""
     hits: list[Hit] = []
-    for match in _STREET.finditer(text):
-        if _is_street(match):
-            hits.append(Hit(*match.span(), Class.GEOGRAPHIC, 0.92, "street"))
-    for match in _NUMBERED.finditer(text):
-        hits.append(Hit(*match.span(), Class.GEOGRAPHIC, 0.85, "street.numbered"))
+    for start, size, follower in runs:
+        if size > 6 or follower not in _BEHIND_HOUSE and not follower.isalpha():  # noqa: PLR2004, RUF021 - a house number has six figures at most
+            continue
+        if head := _HEAD.match(text, start):
+            end = _read_street(text, head.end())
+            if end is not None:
+                hits.append(Hit(start, end, Class.GEOGRAPHIC, 0.92, "street"))
+            elif numbered := _NUMBERED.match(text, start):
+                hits.append(
+                    Hit(*numbered.span(), Class.GEOGRAPHIC, 0.85, "street.numbered")
+                )
     if "box" in low:
         for match in _BOX.finditer(low):
             hits.append(Hit(*match.span(), Class.GEOGRAPHIC, 0.92, "street.box"))
-    _find_zips(text, hits)
+    _find_zips(text, runs, hits)
     return hits
 
 
-def _is_street(match: re.Match[str]) -> bool:
-    words = match["words"]
-    if _NOT_STREET.search(words):
-        return False
-    is_named = any(word[:1].isupper() or word[:1].isdecimal() for word in words.split())
-    if match["open"]:
-        return is_named and match["open"][0].isupper()
-    return is_named or words.count(" ") <= 2  # noqa: PLR2004 - a street in lower case has one or two words
+def _read_street(text: str, at: int) -> int | None:
+    """Read street words up to the last suffix among them; None if there is none."""
+    end, is_named = None, False
+    for place in range(_MOST_WORDS):
+        match = _WORD.match(text, at)
+        if match is None:
+            break
+        word = match.group().strip(" .")
+        small = word.lower()
+        is_big = word[0].isupper() or word[0].isdecimal()
+        if small in _NOT_STREET or (
+            not is_big and place > 2 and small not in _SMALL_WORDS
+        ):  # noqa: PLR2004 - a street in lower case has one or two words
+            break
+        if place and (
+            small in _SURE_SUFFIXES or (small in _OPEN_SUFFIXES and is_big and is_named)
+        ):
+            end = at + len(match.group().rstrip(" "))
+        is_named = is_named or is_big
+        if match[1] and small not in _ABBREVIATED and len(word) > 1:
+            break
+        at = match.end()
+        if text[at - 1] != " ":
+            break
+    if end is None:
+        return None
+    tail = _TAIL.match(text, end)
+    return tail.end() if tail else end
 
 
-def _find_zips(text: str, hits: list[Hit]) -> None:
+def _find_zips(text: str, runs: list[Run], hits: list[Hit]) -> None:
     streets = [hit.end for hit in hits]
-    for match in _ZIP.finditer(text):
-        start = match.start()
+    for start, size, _ in runs:
+        match = _ZIP.match(text, start) if size == 5 else None  # noqa: PLR2004 - a ZIP code has five figures
+        if match is None:
+            continue
         is_near = any(0 <= start - end <= _NEAR for end in streets)
+        is_full = match.end() - start > 5 and "," in text[max(0, start - 20) : start]  # noqa: PLR2004 - nine figures with a hyphen
         if _BEFORE_ZIP.search(text[max(0, start - 26) : start]):
-            hits.append(Hit(*match.span(), Class.GEOGRAPHIC, 0.93, "zip.state"))
-        elif (
-            is_near
-            or len(match.group()) > 5
-            and "," in text[max(0, start - 20) : start]
-        ):  # noqa: PLR2004, RUF021 - five digits, or nine with a hyphen
-            hits.append(Hit(*match.span(), Class.GEOGRAPHIC, 0.8, "zip.street"))
+            hits.append(Hit(start, match.end(), Class.GEOGRAPHIC, 0.93, "zip.state"))
+        elif is_near or is_full:
+            hits.append(Hit(start, match.end(), Class.GEOGRAPHIC, 0.8, "zip.street"))

@@ -13,29 +13,43 @@ from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
 from phitrail.guard import validators
+from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _SSN: Final = re.compile(r"\d(?<![\w./-]\d)\d\d([- .])\d\d\1\d{4}(?![\w-]|\.\d)")
 _MASKED_SSN: Final = re.compile(r"(?<!\w)[xX*#]{3}[- ]?[xX*#]{2}[- ]?\d{4}(?!\d)")
 _LONG: Final = re.compile(r"\d(?<![\w.-]\d)(?:[ -]?\d){12,18}(?![\w-])")
-_CAPITALS: Final = re.compile(
-    r"(?<![\w-])(?=[A-Z]{0,16}\d)[A-HJ-NPR-Z0-9]{17}(?![\w-])", re.IGNORECASE
-)
+_CAPITALS: Final = re.compile(r"[A-HJ-NPR-Z0-9](?<![\w-].)[A-HJ-NPR-Z0-9]{16}(?![\w-])")
 _MBI: Final = re.compile(
     r"[1-9](?<![\w-]\d)[A-Z][A-Z0-9]\d-?[A-Z][A-Z0-9]\d-?[A-Z]{2}\d\d(?![\w-])",
     re.IGNORECASE,
 )
 _UDI: Final = re.compile(r"\(01\)\d{14}(?:\(\d{2}\)[\w.-]{1,20}){0,5}")
-_UUID: Final = re.compile(
-    r"(?:urn:uuid:)?(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])"
+_UUID_TAIL: Final = re.compile(r"(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])")
+_UUID_HEAD: Final = re.compile(r"(?:urn:uuid:)?(?<![0-9a-f-])[0-9a-f]{8}$")
+_RESOURCES: Final = frozenset(
+    "Patient RelatedPerson Practitioner Person PractitionerRole Encounter Coverage Observation"
+    " Condition DocumentReference Appointment Location Organization Device Media Claim"
+    " MedicationRequest ServiceRequest DiagnosticReport Procedure Specimen CarePlan EpisodeOfCare"
+    " Immunization AllergyIntolerance Task Communication Account Group QuestionnaireResponse"
+    " ResearchSubject ImagingStudy Binary Bundle".split()
 )
-_RESOURCE: Final = re.compile(
-    r"\b(?:(Patient|RelatedPerson|Practitioner|Person)|PractitionerRole|Encounter|Coverage|Observation|"
-    r"Condition|DocumentReference|Appointment|Location|Organization|Device|Media|Claim|"
-    r"MedicationRequest|ServiceRequest|DiagnosticReport|Procedure|Specimen|CarePlan|"
-    r"EpisodeOfCare|Immunization|AllergyIntolerance|Task|Communication|Account|Group|"
-    r"QuestionnaireResponse|ResearchSubject|ImagingStudy|Binary|Bundle)"
-    r"/(?=[A-Za-z0-9.-]{0,62}\d)([A-Za-z0-9.-]{2,64})"
+_RESOURCE_ID: Final = re.compile(r"/(?=[A-Za-z0-9.-]{0,62}\d)([A-Za-z0-9.-]{2,64})")
+_RESOURCE_NAME: Final = re.compile(r"[A-Z][A-Za-z]{3,24}$")
+_BRACKETED: Final = re.compile(
+    r"[(/|] ?(?P<code>(?:[A-Z]{4,5} )?[A-Z]{1,4}-?\d{2,}[-\dA-Z*]{3,16})(?= ?[)/|]|, )"
+)
+_LISTED: Final = re.compile(
+    r"\n[ \t]{0,4}(?:\d{1,3}[.)]|[-*•]) {1,2}(?P<code>[A-Z]{2,5}-\d{3,8})(?![\w-])"
+)
+_HYPHENED: Final = re.compile(r"-\d{2,4}-(?=\d)")
+_HYPHENED_CODE: Final = re.compile(
+    r"(?<![\w-])(?P<code>[A-Z]{1,5}-\d{2,4}-\d{4,9})(?![\w-])"
+)
+_CODE_OF_A_THING: Final = re.compile(
+    r"(?:NCT|ISBN|ISSN|NDC|CPT|PMID|PMC|ISO|IEC|RFC|CVE|NDA|BLA|ANDA|IND|EUDRACT|COVID|CMS|CFR|USC|LOINC|"
+    r"BMS|MK|LY|PF|GSK|ABT|ABBV|AMG|AZD|BAY|RG|RO|JNJ|TAK|MEDI|REGN|SAR|CC|GS|INCB|ALN|VX|MRTX|DS|ONO|"
+    r"UTF|SHA|MD|HL|ICD|HCPCS|DRG|SNOMED|DOI|REF|LOT|HLA|IL|CD|[A-V]\d{4}$)"
 )
 _FILE: Final = re.compile(
     r"\.(?:jpe?g|png|heic|heif|tiff?|nef|cr2|dng|bmp|gif|webp|mov|mp4|avi)(?![a-z0-9])"
@@ -45,51 +59,81 @@ _NEUTRAL_STEM: Final = re.compile(
     r"(?:fig(?:ure)?|logo|icon|diagram|flow ?chart|algorithm|banner|table|plot|graph|schema|"
     r"template|example|screenshot|header|background)[\d_.-]*$"
 )
-_IMAGE_WORD: Final = (
-    ".jpg .jpeg .png .heic .tif .nef .cr2 .dng .bmp .gif .webp .mov .mp4 .avi".split()
-)
+_AREA: Final = 3
+_CARD: Final = 13
+_CARD_GROUP: Final = 4
+_SSN_MARKS: Final = frozenset("- .")
+_CARD_MARKS: Final = frozenset(" -")
 
 
-def find_shapes(text: str, low: str) -> list[Hit]:
+def find_shapes(text: str, low: str, runs: list[Run]) -> list[Hit]:
     """Find identifiers by their shape alone."""
     hits: list[Hit] = []
-    for match in _SSN.finditer(text):
-        digits = re.sub(r"\D", "", match.group())
-        score = 0.95 if validators.is_ssn(digits) else 0.8
-        hits.append(Hit(*match.span(), Class.SSN, score, "ssn.shape"))
-    if "*" in text or "xx" in low or "#" in text:
+    for run in runs:
+        size, follower = run[1], run[2]
+        if size == _AREA:
+            if follower in _SSN_MARKS:
+                _read_ssn(text, run[0], hits)
+        elif size == 1:
+            if follower.isalpha() and (match := _MBI.match(text, run[0])):
+                hits.append(Hit(*match.span(), Class.HEALTH_PLAN, 0.95, "plan.mbi"))
+        elif size >= _CARD or (size == _CARD_GROUP and follower in _CARD_MARKS):
+            _read_card(text, run[0], hits)
+    if "***" in text or "xxx" in low or "###" in text:
         for match in _MASKED_SSN.finditer(text):
             hits.append(Hit(*match.span(), Class.SSN, 0.95, "ssn.masked"))
-    for match in _MBI.finditer(text):
-        hits.append(Hit(*match.span(), Class.HEALTH_PLAN, 0.95, "plan.mbi"))
     _find_long(text, low, hits)
+    _find_codes(text, hits)
     if "/" in text:
         _find_resources(text, hits)
-    if any(word in low for word in _IMAGE_WORD):
-        _find_pictures(low, hits)
+    _find_pictures(low, hits)
     return hits
 
 
-def _find_long(text: str, low: str, hits: list[Hit]) -> None:
-    for match in _LONG.finditer(text):
+def _read_ssn(text: str, start: int, hits: list[Hit]) -> None:
+    if match := _SSN.match(text, start):
         digits = re.sub(r"\D", "", match.group())
-        if validators.is_payment_card(digits):
-            hits.append(Hit(*match.span(), Class.ACCOUNT, 0.9, "account.card"))
+        score = 0.95 if validators.is_ssn(digits) else 0.8
+        hits.append(Hit(start, match.end(), Class.SSN, score, "ssn.shape"))
+
+
+def _read_card(text: str, start: int, hits: list[Hit]) -> None:
+    match = _LONG.match(text, start)
+    if match and validators.is_payment_card(re.sub(r"\D", "", match.group())):
+        hits.append(Hit(start, match.end(), Class.ACCOUNT, 0.9, "account.card"))
+
+
+def _find_long(text: str, low: str, hits: list[Hit]) -> None:
     for match in _CAPITALS.finditer(text):
         if validators.is_vin(match.group()):
             hits.append(Hit(*match.span(), Class.VEHICLE, 0.97, "vehicle.vin"))
     if "(01)" in text:
         for match in _UDI.finditer(text):
             hits.append(Hit(*match.span(), Class.DEVICE, 0.97, "device.udi"))
-    if text.count("-") > 3:  # noqa: PLR2004 - a UUID has four hyphens
-        for match in _UUID.finditer(low):
-            hits.append(Hit(*match.span(), Class.OTHER, 0.9, "other.uuid"))
+    for match in _UUID_TAIL.finditer(low):
+        if head := _UUID_HEAD.search(low[max(0, match.start() - 17) : match.start()]):
+            start = match.start() - len(head.group())
+            hits.append(Hit(start, match.end(), Class.OTHER, 0.9, "other.uuid"))
 
 
 def _find_resources(text: str, hits: list[Hit]) -> None:
-    for match in _RESOURCE.finditer(text):
-        kind = Class.MRN if match.group(1) == "Patient" else Class.OTHER
-        hits.append(Hit(match.start(2), match.end(2), kind, 0.9, "other.resource"))
+    for match in _RESOURCE_ID.finditer(text):
+        name = _RESOURCE_NAME.search(text[max(0, match.start() - 26) : match.start()])
+        if name and name.group() in _RESOURCES:
+            kind = Class.MRN if name.group() == "Patient" else Class.OTHER
+            hits.append(Hit(*match.span(1), kind, 0.9, "other.resource"))
+
+
+def _find_codes(text: str, hits: list[Hit]) -> None:
+    """Take codes of letters and digits that stand where a register number stands."""
+    for pattern in (_BRACKETED, _LISTED):
+        for match in pattern.finditer(text):
+            if not _CODE_OF_A_THING.match(match["code"]):
+                hits.append(Hit(*match.span("code"), Class.OTHER, 0.6, "other.shape"))
+    if _HYPHENED.search(text):
+        for match in _HYPHENED_CODE.finditer(text):
+            if not _CODE_OF_A_THING.match(match["code"]):
+                hits.append(Hit(*match.span("code"), Class.OTHER, 0.6, "other.shape"))
 
 
 def _find_pictures(low: str, hits: list[Hit]) -> None:

@@ -12,13 +12,13 @@ cue that asks for a code.
 import re
 from typing import Final
 
-from phitrail.guard.patterns.cue_words import Need
+from phitrail.guard.patterns.cue_words import CUES, Need
 
 _JOINED = r"[A-Za-z0-9]{1,40}(?:[-./*_:\\+][A-Za-z0-9]{1,40}){0,8}"
 _VALUE: Final = re.compile(_JOINED)
 _GROUPS: Final = re.compile(
-    r"(?:[A-Za-z]{1,5}(?:-[A-Za-z]{2})?|[A-Za-z]{0,4}\d{1,4})"
-    r"(?: (?=[A-Za-z]{0,3}\d)[A-Za-z0-9]{1,12}(?:-[A-Za-z0-9]{1,6}){0,3}(?![/.:%\w])){1,4}"
+    r"(?:(?P<word>[A-Za-z]{1,5})(?:-[A-Za-z]{2})?|\d{1,4}|[A-Za-z]{1,4}-?\d{1,9})"
+    r"(?: (?=[A-Za-z]{0,3}\d)[A-Za-z0-9]{1,12}(?:-[A-Za-z0-9]{1,6}){0,3}(?![/%\w]|[:.]\d)){1,4}"
 )
 _MASKED: Final = re.compile(
     r"[xX*#•]{2,5}(?:[-\s]?[xX*#•]{2,4}){0,3}[-\s]?\d{2,4}(?!\d)"
@@ -38,10 +38,16 @@ _DATE: Final = re.compile(
 _TIME: Final = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?:-\d{1,2}:\d\d)?")
 _YEAR: Final = re.compile(r"(?:18|19|20)\d\d(?:-(?:19|20)?\d\d)?")
 _NEUTRAL: Final = re.compile(
-    r"(?:NCT|PMID:?|PMC|ISRCTN|EudraCT|CPT|ICD|LOINC|SNOMED|NDC|CVX|HCPCS|DRG)[-:]?\d.*"
+    r"(?:CMS|HCFA|SSA|OCR|VA|DD|NCT|PMID:?|PMC|ISRCTN|EudraCT|CPT|ICD|LOINC|SNOMED|NDC|CVX|HCPCS|DRG)[-:]?\d.*"
     r"|[A-V]\d{4}|[A-TV-Z]\d[0-9AB](?:\.\w{1,4})?|\d{5}|(?:COVID|SARS|H\d+N)\S*",
     re.IGNORECASE,
 )
+_RESOURCE: Final = re.compile(r"[A-Z][A-Za-z]{3,30}/")
+_MIXED: Final = re.compile(r"[A-Za-z]{3,5}\d{3}")
+_CODE_WORDS: Final = frozenset(
+    "lcd ncd cpt icd hcpcs drg part plan loinc ndc ref lot".split()
+)
+_KEPT_WORDS: Final = frozenset("csn enc eob era rx unos id".split())
 _CODE_DIGITS = 4
 _CODE_CHARACTERS = 5
 _LONG_DIGITS = 6
@@ -87,19 +93,27 @@ def _read_groups(text: str, start: int, joined_end: int) -> int | None:
     if groups is None or groups.end() <= joined_end:
         return None
     value = groups.group()
-    if count_digits(value) < _LONG_GROUPS or has_unit(text, groups.end()):
+    word = (groups["word"] or "").lower()
+    is_alone = text[start + len(word) : start + len(word) + 1] == " "
+    if is_alone and word not in _KEPT_WORDS and (word in CUES or word in _CODE_WORDS):
+        return None
+    least = _LONG_GROUPS - bool(word)
+    if count_digits(value) < least or has_unit(text, groups.end()):
         return None
     return groups.end()
 
 
 def _meets(text: str, value: str, end: int, need: Need) -> bool:
     digits = count_digits(value)
+    if _RESOURCE.match(value):
+        return False
     if need is Need.DIGIT:
         letters = sum(map(str.isalnum, value))
         return digits >= 1 and letters >= 3 and not _DATE.fullmatch(value)  # noqa: PLR2004 - Need's own words
     if need is Need.DIGITS:
         return digits >= 3 and "/" not in _date_mark(value) and not has_unit(text, end)  # noqa: PLR2004 - Need's own words
-    return digits >= _CODE_DIGITS and _is_code(text, value, end, digits)
+    is_mixed = _MIXED.fullmatch(value) is not None
+    return (digits >= _CODE_DIGITS or is_mixed) and _is_code(text, value, end, digits)
 
 
 def _date_mark(value: str) -> str:

@@ -1,6 +1,7 @@
 """Identifiers behind a word that announces them: `MRN 55-10-283`, `plate TK4 R9W`.
 
-1. `CUE_PATTERN` finds each announcing phrase in one pass over the lowered text.
+1. `_SIGN` finds each announcing phrase, of numbers and of names (`people`), in one
+   pass over the lowered text.
 2. `_LINK` steps over what stands between phrase and value ("no.", ":", "is", "ending
    in", a table's bar), never over a full stop that ends a sentence.
 3. The value must meet the need of the cue (`cue_words.Need`).
@@ -16,8 +17,9 @@ from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
 from phitrail.guard import validators
-from phitrail.guard.patterns import phones, values
-from phitrail.guard.patterns.cue_words import CUE_PATTERN, CUES, Cue, Need, cue_key
+from phitrail.guard.letter_tree import tree_pattern
+from phitrail.guard.patterns import people, phones, values
+from phitrail.guard.patterns.cue_words import CUES, GAP, Cue, Need, cue_key
 from phitrail.guard.patterns.hits import Hit
 
 _LINK: Final = re.compile(
@@ -25,15 +27,20 @@ _LINK: Final = re.compile(
     r"(?:is|was|are|were|no|nos|number|numbers|num|nr|nbr|id|ids|code|ending|ends|end|in|"
     r"with|of|on file|for|the ssn|per registration|per fam|per family|per pd|at|to|as|"
     r"reads?|shows?|shown|read|says|confirmed|last four|last 4|last4|digits|policy|"
-    r"placeholder replaced|from|now|me|us|him|her|them|back|made|after)\b\.?))"
+    r"placeholder replaced|from|now|me|us|him|her|them|back|made|after|filed|logged)\b(?![-\w/])\.?))"
     r"{0,6}[ \t]{0,3}(?:\n[ \t]{0,3})?"
 )
 _DEVICE_LINK: Final = re.compile(
     r"(?:[ \t]?[(,:#]?[ \t]?(?:[a-z]{2,12}|\d{1,2})\b){0,2},?[ (#:]{1,2}"
 )
 _NEXT: Final = re.compile(
-    r"(?:,? ?(?:and|&|against|or|versus|vs)\b ?|, ?| ?/ ?)(?:#|no\.? )?"
+    r"(?:,? ?(?:and|&|against|or|versus|vs)\b ?|, ?| ?/ ?)(?:#|no\.? )?",
+    re.IGNORECASE,
 )
+_SIGN: Final = re.compile(
+    rf"(?<!\w){tree_pattern({*CUES, *people.KINDS}, GAP)}(?![^\W\d])"
+)
+_DIGIT: Final = re.compile("[0-9]")
 _PLATE_GROUP: Final = re.compile(r"[A-Za-z0-9]{1,8}")
 _LOGIN: Final = re.compile(
     r"@?[A-Za-z][A-Za-z0-9]{0,30}(?:[._-]?[A-Za-z0-9]{1,30}){0,4}(?![@\w])"
@@ -52,17 +59,24 @@ _WEAK_PLATE_CUES: Final = frozenset(
     " chevrolet nissan subaru hyundai kia jeep dodge bmw volvo mazda tesla buick gmc camry"
     " civic corolla accord f-150 minivan boat trailer tag aircraft".split()
 )
+_SHORTENED: Final = (
+    "no", "nos", "ref", "lic", "ins", "pt", "ext", "acc", "acct", "hosp", "rx", "tel", "ph", "num",
+)  # fmt: skip
 _SURE = 0.97
 _LIKELY = 0.9
 
 
-def find_cued(text: str, low: str) -> list[Hit]:
-    """Find values behind announcing words; `low` is the text, lowered in place."""
+def find_announced(text: str, low: str) -> list[Hit]:
+    """Find values and names beside announcing words; `low` is the text, lowered in place."""
     hits: list[Hit] = []
-    for match in CUE_PATTERN.finditer(low):
+    has_digit = _DIGIT.search(text) is not None
+    for match in _SIGN.finditer(low):
         phrase = match.group()
-        cue = CUES.get(phrase) or CUES.get(cue_key(phrase))
-        if cue is not None:
+        kind = people.KINDS.get(phrase)
+        if kind is not None:
+            people.read_sign(text, match, kind, hits)
+        cue = CUES.get(phrase) or (None if kind else CUES.get(cue_key(phrase)))
+        if cue is not None and (has_digit or cue.need is Need.WORD):
             _follow(text, low, match.end(), cue, phrase, hits)
     return hits
 
@@ -70,6 +84,16 @@ def find_cued(text: str, low: str) -> list[Hit]:
 def _follow(
     text: str, low: str, end: int, cue: Cue, phrase: str, hits: list[Hit]
 ) -> None:
+    if (
+        low.startswith(".", end)
+        and phrase.endswith(_SHORTENED)
+        or (
+            low.startswith(",", end)
+            and phrase.endswith("s")
+            or low.startswith(", -", end)
+        )
+    ):
+        end += 1
     link = _LINK.match(low, end)
     start = link.end() if link else end
     if cue.need is Need.PHONE or cue.need is Need.SHORT:
@@ -79,18 +103,19 @@ def _follow(
     elif cue.need is Need.WORD:
         _follow_login(text, start, cue, hits)
     else:
-        _follow_value(text, start, cue, hits)
+        _follow_value(text, start, cue, phrase, hits)
         if cue.rule == "device.worn" and (skip := _DEVICE_LINK.match(low, end)):
-            _follow_value(text, skip.end(), cue, hits)
+            _follow_value(text, skip.end(), cue, phrase, hits)
 
 
-def _follow_value(text: str, start: int, cue: Cue, hits: list[Hit]) -> None:
+def _follow_value(
+    text: str, start: int, cue: Cue, phrase: str, hits: list[Hit]
+) -> None:
     end = values.read_value(text, start, cue.need)
-    if end is None:
+    if end is None or (phrase == "ref" and text[start:end].isdecimal()):
         return
-    hits.append(
-        Hit(start, end, cue.identifier_class, _score(text[start:end], cue), cue.rule)
-    )
+    score = _score(text[start:end], cue)
+    hits.append(Hit(start, end, cue.identifier_class, score, cue.rule))
     first = text[start:end]
     for _ in range(4):
         step = _NEXT.match(text, end)
