@@ -152,6 +152,12 @@ _COMMAS = 3
 """A comma after every digit parts nothing; one in so many words or fewer parts groups."""
 
 
+def is_number_word(word: str) -> bool:
+    """Say whether a word, with a comma or full stop or without, is one of a number."""
+    word = word.rstrip(".,").lower()
+    return _is_valued(word) or word in _OPEN
+
+
 def _crowds(lowered: str) -> list[tuple[int, int]]:
     """Give the stretches in which number words stand close together."""
     if sum(map(lowered.count, _MARK_WORDS)) < _LEAST_WITH_TENS:
