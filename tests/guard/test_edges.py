@@ -3,7 +3,7 @@
 import pytest
 
 from phitrail.events.codes import IdentifierClass
-from phitrail.guard.edges import with_edges
+from phitrail.guard.edges import with_edges, with_whole_words
 from phitrail.guard.found import Found
 
 NAME, PLACE = IdentifierClass.NAME, IdentifierClass.GEOGRAPHIC
@@ -39,3 +39,20 @@ def test_what_another_finding_covers_is_left_to_it() -> None:
     found = [Found(0, 5, NAME, 0.9, "a"), Found(6, 14, NAME, 0.9, "a")]
 
     assert [(o.start, o.end) for o in with_edges(text, found)] == [(0, 5), (6, 14)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "whole"),
+    [("id KX4471BA now", "KX4471", "KX4471BA"), ("trial SPR1NT said", "1", None)],
+    ids="rest part".split(),
+)
+def test_a_word_is_found_whole_or_not_at_all(
+    text: str, value: str, whole: str | None
+) -> None:
+    """Half an identifier is a leak, and half a word a garbled answer."""
+    at = text.index(value)
+    one = Found(at, at + len(value), IdentifierClass.OTHER, 0.9, "tagger.other")
+
+    assert [text[o.start : o.end] for o in with_whole_words(text, [one])] == (
+        [whole] if whole else []
+    )

@@ -16,7 +16,13 @@ from functools import cache
 from training.guard.fill import LABELS, SLOT, Filler, Labelled, documents
 from training.guard.people import DATA, lines
 
-LINED = ("json_answer", "fhir_snippet")  # their lines make no sense alone
+LINED = (
+    "json_answer",
+    "fhir_snippet",
+    "trap_json",
+    "hard_json",
+    "dump",
+)  # their lines make no sense alone
 GENERAL = ("wikigold", "wnut17", "presidio_synth_v2")
 Spans = list[tuple[int, int, str]]
 
@@ -54,6 +60,9 @@ class Corpus:
         self._documents = [
             (genre, text) for genre, texts in found.items() for text in texts
         ]
+        self._questions = [
+            one for one in self._documents if one[0] == "clinician_query"
+        ]
         self._lines = {
             genre: [
                 line for text in texts for line in text.splitlines() if line.strip()
@@ -68,6 +77,8 @@ class Corpus:
         if draw.random() < 0.05:
             return self._noisy(draw.choice(general()))
         genre, document = draw.choice(self._documents)
+        if draw.random() < 0.08:
+            genre, document = draw.choice(self._questions)
         chance = draw.random()
         if chance < 0.3:
             genre = draw.choice(self._prose)

@@ -38,9 +38,17 @@ def _cased(name: str) -> str:
     return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
 
 
+def _frequent(draw: random.Random, names: tuple[str, ...]) -> str:
+    """Draw one of the first names of a list, which are the commonest, first ones more often."""
+    return names[int(180 * draw.random() ** 2)]
+
+
 def given(draw: random.Random) -> str:
     """Draw a given name."""
-    if draw.random() < 0.55:
+    chance = draw.random()
+    if chance < 0.35:
+        return _frequent(draw, common("given"))
+    if chance < 0.65:
         return draw.choice(common("given"))
     name = _cased(draw.choice(lines("first_names")))
     return name if len(name) > 1 else draw.choice(common("given"))
@@ -48,7 +56,10 @@ def given(draw: random.Random) -> str:
 
 def family(draw: random.Random) -> str:
     """Draw a family name, sometimes a double one."""
-    if draw.random() < 0.5:
+    chance = draw.random()
+    if chance < 0.25:
+        name = _frequent(draw, common("family"))
+    elif chance < 0.55:
         name = draw.choice(common("family"))
     else:
         name = _cased(draw.choice(lines("surnames")))

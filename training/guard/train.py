@@ -180,7 +180,7 @@ def batches(data: Data, rng: np.random.Generator) -> Any:
         real = unique >= 0
         drop_flags = rng.random(len(unique)) < 0.3
         chosen = np.where(drop_flags[:, None], data.bare[unique], data.rows[unique])
-        chosen[rng.random(len(unique)) < 0.25, 0] = ROWS  # the word itself
+        chosen[rng.random(len(unique)) < 0.35, 0] = ROWS  # the word itself
         chosen[rng.random(chosen.shape) < 0.06] = ROWS
         chosen[~real] = ROWS
         rows[: len(unique)] = chosen

@@ -13,6 +13,9 @@ from phitrail.events.codes import IdentifierClass
 from phitrail.guard.found import Found
 
 LOOK_BACK = 16
+LONGEST_WORD = 64
+_WORD = re.compile(rf"\w{{1,{LONGEST_WORD}}}")
+_WORD_BEFORE = re.compile(rf"\w{{1,{LONGEST_WORD}}}\Z")
 _BEFORE = re.compile(
     r"(?:\b(?:[Dd]r|DR|Doctor|Prof|Professor)\.?\s|(?<![\w'])[A-Z]\.?\s?)+\Z"
 )
@@ -38,6 +41,28 @@ def with_edges(text: str, found: Sequence[Found]) -> list[Found]:
             end = _end(_AFTER_PLACE, text, end, found, place)
         out.append(replace(one, start=start, end=end))
     return out
+
+
+def with_whole_words(text: str, found: Sequence[Found]) -> list[Found]:
+    """Take in the rest of a word if most of it was found; let go a lesser part of one.
+
+    A part of a word protects nobody: `SPR1NT` is not an identifier because of its digit.
+    """
+    out: list[Found] = []
+    for one in found:
+        before = _WORD_BEFORE.search(text, max(one.start - LONGEST_WORD, 0), one.start)
+        start = one.start
+        if before is not None and _is_word(text, start):
+            start = before.start()
+        after = _WORD.match(text, one.end) if _is_word(text, one.end - 1) else None
+        end = one.end if after is None else after.end()
+        if end - start < 2 * (one.end - one.start):
+            out.append(replace(one, start=start, end=end))
+    return out
+
+
+def _is_word(text: str, place: int) -> bool:
+    return text[place].isalnum() or text[place] == "_"
 
 
 def _start(text: str, start: int, at_least: int) -> int:

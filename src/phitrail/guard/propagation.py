@@ -18,6 +18,7 @@ SHORTEST_NAME = 3
 SHORTEST_NUMBER = 4
 MOST_WORDS = 4
 SCORE = 0.9
+AGAIN = "again"
 FEW = 100
 REPEATED = frozenset(
     {
@@ -67,7 +68,7 @@ def propagated(
     places = _few(text, wanted) if len(wanted) <= FEW else _many(text, wanted)
     covered = _Covered(found)
     more = [
-        Found(start, start + len(word), wanted[word], SCORE, "again")
+        Found(start, start + len(word), wanted[word], SCORE, AGAIN)
         for start, word in sorted(places)
         if not covered.has(start)
     ]
