@@ -83,6 +83,7 @@ def test_a_word_of_medicine_is_let_through(text: str) -> None:
         "@55431@",
         "@de la@",
         "@Quist@ disease",
+        "@Quist-Parkinson@ came",
         "",
     ],
 )

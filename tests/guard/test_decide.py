@@ -81,6 +81,13 @@ def test_another_patient_is_recognised_by_keys_and_never_by_a_name(
     assert judgement.is_phi_output is is_blocked
 
 
+def test_without_a_look_up_nobody_is_another_patient() -> None:
+    """Where the look-up is missing an unknown MRN must still not go on."""
+    judgement = decide([_found(MRN)], GuardPolicy(), has_context=True)
+
+    assert judgement.decision == GuardDecision.REDACT
+
+
 def test_the_look_up_is_asked_about_the_place_and_only_where_it_may_matter() -> None:
     """A look-up costs time, and one about the wrong span would block the wrong answer."""
     asked = []

@@ -134,6 +134,13 @@ def test_an_age_over_89_is_called_an_age() -> None:
     assert Redactor("surrogate", b"").replacement("93", date) == "90+"
 
 
+def test_what_has_no_safe_surrogate_gets_a_placeholder() -> None:
+    """A holiday cannot be moved by a month; it must not stay for that."""
+    redactor = Redactor("surrogate", b"seed")
+
+    assert redactor.replacement("Midsummer", IdentifierClass.DATE) == "[DATE-1]"
+
+
 def test_a_number_past_999_is_left_out() -> None:
     """Digits in a placeholder could otherwise tell something."""
     redactor = Redactor("placeholder", b"")
@@ -156,7 +163,8 @@ def test_a_finding_is_cut_at_placeholders_and_the_rest_is_kept() -> None:
     """A name that stands against a placeholder must not hide behind it."""
     text = "Ames [NAME-1], Bell[NAME-2] - [DATE-1] and Cobb"
     whole = Found(0, len(text) - 9, NAME, 0.7, "rule")
-    after = Found(len(text) - 4, len(text), NAME, 0.7, "rule")
+    text += " [NAME-3]"
+    after = Found(len(text) - 13, len(text) - 9, NAME, 0.7, "rule")
     left = outside_placeholders(text, [whole, after])
 
     assert [text[each.start : each.end] for each in left] == ["Ames", "Bell", "Cobb"]

@@ -6,7 +6,7 @@ from phitrail.events.codes import GuardDecision, IdentifierClass
 from phitrail.guard.decide import Judged
 from phitrail.guard.found import Relation
 from phitrail.guard.policy import GuardPolicy
-from phitrail.guard.result import GuardResult, withheld
+from phitrail.guard.result import GuardResult
 
 CANARY = "Quistzelda"
 
@@ -64,20 +64,6 @@ def test_counts_are_by_class_in_the_order_of_the_classes() -> None:
     counts = {IdentifierClass.NAME: 2, IdentifierClass.SSN: 1}
 
     assert list(RESULT.counts_by_class.items()) == list(counts.items())
-
-
-def test_a_scan_that_failed_releases_nothing_and_claims_nothing() -> None:
-    """Fail closed: no text, and no claim that there was no PHI."""
-    result = withheld(
-        reason="guard_timeout", original_length=7, policy_digest=GuardPolicy().digest()
-    )
-
-    assert result.safe_text == ""
-    assert result.decision == GuardDecision.WITHHELD
-    assert result.response_phi_detected is None
-    assert result.as_dict()["phi_detected"] is None
-    assert result.reasons == ("guard_timeout",)
-    assert result.risk_score == 1
 
 
 def test_results_of_the_same_scan_are_equal_whatever_it_took() -> None:

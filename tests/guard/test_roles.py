@@ -34,6 +34,7 @@ PATIENT, RELATIVE, PROVIDER = PersonRole
         ("Patient: @Zelda Quist@", PATIENT),
         ("Name: @Zelda Quist@", PATIENT),
         ("pt @Quist@ resting", PATIENT),
+        ("@Quist@ (patient) signed", PATIENT),
         ("@Zelda Quist@ is a 54-year-old woman", PATIENT),
         ("@Zelda Quist@, 54F, here", PATIENT),
         ("@Quist@ (MRN 0000)", PATIENT),

@@ -30,6 +30,7 @@ from phitrail.guard.surrogate_dates import moved_date
         ("January 2025", "December 2024"),
         ("01/2025", "12/2024"),
         ("March", "January"),
+        ("May 27th", "Apr 12th"),
         ("TUESDAY", "SATURDAY"),
         ("tues", "sat"),
         ("Thursday, January 16th", "Monday, December 2nd"),

@@ -125,6 +125,26 @@ def test_numbers_keep_their_shape(value: str, kind: str) -> None:
         assert old.isalnum() or old == new
 
 
+def test_a_long_value_gets_as_many_characters() -> None:
+    """A template identifier of a hundred digits must not run out of made-up ones."""
+    value = "7" * 100 + "a" * 100
+    made = _made_up(b"seed", value, IdentifierClass.BIOMETRIC)
+
+    assert made[:100].isdecimal()
+    assert made[100:].isalpha()
+    assert len(set(made[:100])) == 10
+
+
+def test_more_people_than_names_are_still_renamed() -> None:
+    """When the made-up names run out, a name is used twice; none is left as it was."""
+    surrogates = Surrogates(b"seed")
+    names = [f"{a}{b}quist" for a in "BDFGKLMPRT" for b in "aeiouyäöåü"]
+    made = [surrogates.made_up(name, NAME) for name in names]
+
+    assert None not in made
+    assert not set(names) & set(made)
+
+
 def test_places_keep_what_kind_of_place_they_are() -> None:
     """A clinic that becomes a street makes nonsense of the sentence."""
     surrogates = Surrogates(b"seed")

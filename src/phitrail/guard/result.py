@@ -18,13 +18,12 @@ class GuardResult:
 
     Attributes:
         spans: in order, disjoint; offsets count code points of the text that was scanned.
-        decision: the most severe action, or `withheld` if the scan failed.
-        safe_text: what may be released: empty where the decision is block or withheld.
+        decision: the most severe action; a scan that failed gives no result at all.
+        safe_text: what may be released: empty where the decision is block.
         risk_score: 0 to 1, see `phitrail.guard.risk`; not a probability.
-        reasons: codes that say where the score comes from, or why the scan failed.
+        reasons: codes that say where the score comes from.
         original_length: of the scanned text, in code points.
-        response_phi_detected: something other than a clinical code was found; None where
-            the scan failed, for then nobody knows.
+        response_phi_detected: something other than a clinical code was found.
         is_phi_output: some of it was unexpected, or another patient's.
         policy_digest: of the policy that it was judged under.
         latency_us: what the scan took, in microseconds.
@@ -36,7 +35,7 @@ class GuardResult:
     risk_score: float
     reasons: tuple[str, ...]
     original_length: int
-    response_phi_detected: bool | None
+    response_phi_detected: bool
     is_phi_output: bool
     policy_digest: str
     latency_us: int = field(default=0, compare=False)
@@ -59,24 +58,3 @@ class GuardResult:
             "reasons": list(self.reasons),
             "safe_response": self.safe_text,
         }
-
-
-def withheld(
-    *, reason: str, original_length: int, policy_digest: str, latency_us: int = 0
-) -> GuardResult:
-    """Return the result of a scan that failed: nothing is released, and it says so.
-
-    Whether it held PHI is not known; `reason` is a code, never text of the answer.
-    """
-    return GuardResult(
-        spans=(),
-        decision=GuardDecision.WITHHELD,
-        safe_text="",
-        risk_score=1.0,
-        reasons=(reason,),
-        original_length=original_length,
-        response_phi_detected=None,
-        is_phi_output=False,
-        policy_digest=policy_digest,
-        latency_us=latency_us,
-    )

@@ -1,9 +1,9 @@
 """What callers and policies call the classes of identifiers.
 
-A selector is the name of a class (`name`, `geographic`, ...) or one of the short names that
-people who write policies use (`NAME`, `ADDRESS`, `MEDICAL_RECORD`, ...). An unknown one is
-refused where the policy is read: a class that nobody looks for because of a typing error
-would be a hole.
+A selector is the name of a class (`name`, `geographic`, ...), in small or capital letters, or
+one of the names that people who write policies use (`ADDRESS`, `MEDICAL_RECORD`, ...). An
+unknown one is refused where the policy is read: a class that nobody looks for because of a
+typing error would be a hole.
 
 Source of the classes: 45 CFR 164.514(b)(2)(i).
 """
@@ -28,6 +28,7 @@ SHORT_NAMES: Mapping[str, IdentifierClass] = {
 }
 CLASS_OF_SELECTOR: Mapping[str, IdentifierClass] = {
     **{each.value: each for each in IdentifierClass},
+    **{each.value.upper(): each for each in IdentifierClass},
     **SHORT_NAMES,
 }
 """Selector -> the class that it stands for."""
