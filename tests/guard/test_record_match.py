@@ -2,9 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -232,3 +234,47 @@ def test_places_are_of_the_text_that_was_given() -> None:
     found = [text[one.start : one.end] for one in _match(text)]
 
     assert found == ["Katherine Brannigan", "48213977"]
+
+
+def test_a_long_text_is_matched_in_parts_at_the_same_places() -> None:
+    """An answer of many pages must not need memory in proportion, nor shift places."""
+    line = (
+        "Katherine Brannigan, MRN 48213977, seen 26 May 2025. Nothing else to report.\n"
+    )
+    text = line * 2000
+    found = _match(text)
+    told = {text[one.start : one.end] for one in found}
+
+    assert told == {"Katherine Brannigan", "48213977", "26 May 2025"}
+    assert len(found) == 6000
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["0 ", "zero ", "will ", "4 ", "@a", "x@", "K.", "12/3 ", "http://a ", "of "],
+)
+def test_repeated_pieces_take_linear_time(unit: str) -> None:
+    """A text that repeats one piece must not stop the guard: work is counted, not time."""
+    walked = [0, 0]
+    for n, times in enumerate((2000, 4000)):
+        text = unit * times
+        walked[n] = _calls(text)
+
+    assert walked[1] <= 2.5 * walked[0] + 1000
+
+
+def _calls(text: str) -> int:
+    """Count the calls that matching makes, into Python and into C."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        match_record(CONTEXT, text, [])
+    finally:
+        sys.setprofile(before)
+    return calls

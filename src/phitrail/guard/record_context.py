@@ -25,7 +25,7 @@ from typing import Self
 
 from phitrail.guard.record_facts import Facts, PartialDate
 from phitrail.guard.record_holidays import holidays_of
-from phitrail.guard.record_names import NameKeys
+from phitrail.guard.record_name_keys import NameKeys
 from phitrail.guard.record_numbers import NumberKeys
 from phitrail.guard.record_phrases import PhraseKeys
 from phitrail.guard.record_reading import read_records

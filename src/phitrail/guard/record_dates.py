@@ -14,7 +14,8 @@ from phitrail.guard.date_values import DateFound, DateValue
 from phitrail.guard.found import Found
 from phitrail.guard.record_facts import PartialDate
 
-_SLASHED = re.compile(r"(?<![\d./])([0-9]{1,2})/([0-9]{1,2})(?![\d/]|\.\d)")
+_FIRST = re.compile(r"(?<![\w./])[0-9]{1,2}$")
+_SECOND = re.compile(r"[0-9]{1,2}(?![\w/]|\.\d)")
 _WEEKDAY = re.compile(
     r"\b(?:mon|tue(?:s)?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?"
     r"[.,]{0,2}\s{1,2}$",
@@ -44,12 +45,17 @@ def match_dates(
                 start -= len("the ")
             found.append(_found(start, each.end))
         before = each
-    if "/" in text:
-        found += [
-            _found(match.start(), match.end())
-            for match in _SLASHED.finditer(text)
-            if _slashed_agrees(has_date, int(match[1]), int(match[2]))
-        ]
+    at = text.find("/")
+    while at >= 0:
+        first = _FIRST.search(text, max(0, at - 3), at)
+        second = first and _SECOND.match(text, at + 1)
+        if (
+            first
+            and second
+            and _slashed_agrees(has_date, int(first[0]), int(second[0]))
+        ):
+            found.append(_found(first.start(), second.end()))
+        at = text.find("/", at + 1)
     return found
 
 

@@ -10,8 +10,9 @@ was found.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.date_values import DateFound
@@ -20,21 +21,66 @@ from phitrail.guard.record_ages import match_ages
 from phitrail.guard.record_context import RecordContext
 from phitrail.guard.record_dates import match_dates
 from phitrail.guard.record_names import match_dotted, match_names, match_short_marks
-from phitrail.guard.record_numbers import SPOKEN, match_numbers, match_spoken
+from phitrail.guard.record_numbers import match_numbers
 from phitrail.guard.record_phrases import match_phrases
+from phitrail.guard.record_spoken import SPOKEN, match_spoken
 from phitrail.guard.record_text import PlacedText
 
 _LOCAL = re.compile(r"[\w.+%-]+$")
 _LONGEST_LOCAL = 64
 _HOST = re.compile(r"[\w.-]{1,255}")
 _MOST_UNTOLD = 2
+_LONGEST_PART = 1 << 16
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]{1,2000}")
 
 
 def match_record(
     context: RecordContext, text: str, dates: Sequence[DateFound]
 ) -> list[Found]:
-    """Find everything in a text that the records explain, in order, without overlaps."""
+    """Find everything in a text that the records explain, in order, without overlaps.
+
+    Args:
+        context: the records of the access.
+        text: the text, of any length: a long one is looked at in parts that end at a
+            line or a blank, so that memory stays bounded.
+        dates: what `phitrail.guard.dates` found in it, in order.
+    """
+    if len(text) <= _LONGEST_PART:
+        return _match_part(context, text, dates)
+    found: list[Found] = []
+    starts = [each.start for each in dates]
+    begin = 0
+    while begin < len(text):
+        end = _part_end(text, begin)
+        inside = dates[bisect_left(starts, begin) : bisect_left(starts, end)]
+        moved = [
+            replace(each, start=each.start - begin, end=each.end - begin)
+            for each in inside
+            if each.end <= end
+        ]
+        found += [
+            replace(each, start=each.start + begin, end=each.end + begin)
+            for each in _match_part(context, text[begin:end], moved)
+        ]
+        begin = end
+    return found
+
+
+def _part_end(text: str, begin: int) -> int:
+    """Return where a part of a long text ends: behind a line, a blank, or anywhere."""
+    limit = begin + _LONGEST_PART
+    if limit >= len(text):
+        return len(text)
+    for sign in "\n ":
+        at = text.rfind(sign, begin + _LONGEST_PART // 2, limit)
+        if at >= 0:
+            return at + 1
+    return limit
+
+
+def _match_part(
+    context: RecordContext, text: str, dates: Sequence[DateFound]
+) -> list[Found]:
     placed = PlacedText.of(text)
     told = _sort(context, placed.words)
     found = match_dates(context.has_date, text, dates)
@@ -75,7 +121,9 @@ def _sort(context: RecordContext, words: Sequence[str]) -> _Told:
     typos = {
         word
         for word in vocabulary
-        if (word[:2] in heads or word[-3:] in tails) and names.is_typo(word)
+        if (word[:2] in heads or word[-3:] in tails)
+        and word not in names.parts
+        and names.is_typo(word)
     }
     zeros = {word for word in vocabulary if word[0] == "0"}
     telling = (vocabulary & context.first_pieces) | typos | zeros
@@ -120,15 +168,24 @@ def _emails(context: RecordContext, text: str) -> list[Found]:
 
 def _urls(context: RecordContext, text: str, found: Sequence[Found]) -> list[Found]:
     """Find URLs of the record, and URLs with an id of the record in them."""
-    ids = [each for each in found if each.identifier_class in _NUMBER_CLASSES]
+    ids = sorted(
+        (each.start, each.end)
+        for each in found
+        if each.identifier_class in _NUMBER_CLASSES
+    )
     urls = []
     for match in _URL.finditer(text):
         start, end = match.start(), match.start() + len(match[0].rstrip(".,;:"))
         bare = text[start:end].lower().partition("://")[2].rstrip("/")
         is_told = bare in context.urls or text[start:end].lower() in context.urls
-        if is_told or any(start <= each.start and each.end <= end for each in ids):
+        if is_told or _has_inside(ids, start, end):
             urls.append(Found(start, end, IdentifierClass.URL, 1.0, "record.url", True))
     return urls
+
+
+def _has_inside(ids: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    at = bisect_left(ids, (start, start))
+    return at < len(ids) and ids[at][1] <= end
 
 
 _NUMBER_CLASSES = frozenset(IdentifierClass) - {

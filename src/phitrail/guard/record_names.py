@@ -16,148 +16,32 @@ five beside another part. Initials alone count behind a word for the patient, or
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
 
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.common_words import COMMON_WORDS
-from phitrail.guard.found import Found, PersonRole
-from phitrail.guard.nicknames import also_called
-from phitrail.guard.record_facts import Person
+from phitrail.guard.found import Found
+from phitrail.guard.record_name_keys import NameKeys
 from phitrail.guard.record_text import PlacedText
 from phitrail.guard.record_titles import (
     AFTER,
     BEFORE,
+    BODY_PARTS,
     EPONYM_NOUNS,
+    EPONYMS,
     FORMAL,
     KIN,
     PARTICLES,
     RELATIONS,
     SUFFIXES,
 )
-from phitrail.guard.record_words import foldings, pieces
 
 _STRONG_LENGTH = 4
 _TYPO_LENGTH = 5
 _TYPO_ALONE = 6
 _SHORT = 2
-_ROLE_ORDER = (PersonRole.PATIENT, PersonRole.RELATIVE, PersonRole.PROVIDER)
+_LONGEST_RUN = 16
 _INITIAL_CUES = frozenset("pt patient initials client resident subject donor".split())
-
-
-@dataclass(frozen=True, slots=True)
-class NameKeys:
-    """Parts of names, each with a bit for every person who bears it."""
-
-    parts: dict[str, int] = field(repr=False)
-    initials: dict[str, int] = field(repr=False)
-    short_marks: dict[str, int] = field(repr=False)
-    heads: dict[str, tuple[str, ...]] = field(repr=False)
-    tails: dict[str, tuple[str, ...]] = field(repr=False)
-    roles: tuple[PersonRole, ...]
-
-    @classmethod
-    def of(cls, people: Sequence[Person]) -> Self:
-        """Make the keys of people."""
-        ordered = sorted(people, key=lambda one: _ROLE_ORDER.index(one.role))
-        parts: dict[str, int] = {}
-        initials: dict[str, int] = {}
-        short_marks: dict[str, int] = {}
-        for number, person in enumerate(ordered):
-            bit = 1 << number
-            for part in _parts_of(person):
-                parts[part] = parts.get(part, 0) | bit
-            letters = _initials_of(person)
-            for letter in letters:
-                initials[letter] = initials.get(letter, 0) | bit
-            for mark in _short_marks(person):
-                short_marks[mark] = short_marks.get(mark, 0) | bit
-        heads: dict[str, tuple[str, ...]] = {}
-        tails: dict[str, tuple[str, ...]] = {}
-        for part in parts:
-            if len(part) >= _TYPO_LENGTH and part not in PARTICLES:
-                heads[part[:2]] = (*heads.get(part[:2], ()), part)
-                tails[part[-3:]] = (*tails.get(part[-3:], ()), part)
-        return cls(
-            parts,
-            initials,
-            short_marks,
-            heads,
-            tails,
-            tuple(person.role for person in ordered),
-        )
-
-    @property
-    def first_pieces(self) -> frozenset[str]:
-        """The pieces that a name may begin with."""
-        return frozenset(self.parts).union(self.short_marks, self.initials)
-
-    def is_typo(self, word: str) -> bool:
-        """Whether a word may be a part of a name with one typing error."""
-        if len(word) < _TYPO_LENGTH or word in self.parts or word in COMMON_WORDS:
-            return False
-        return self.near(word) is not None
-
-    def near(self, word: str) -> str | None:
-        """Return the part that differs from a word by one letter or one swap, if any."""
-        for part in (*self.heads.get(word[:2], ()), *self.tails.get(word[-3:], ())):
-            if abs(len(part) - len(word)) <= 1 and is_one_edit(part, word):
-                return part
-        return None
-
-
-def _parts_of(person: Person) -> set[str]:
-    found: set[str] = set()
-    for name in (*person.given, *person.family, *person.called):
-        for folded in foldings(name):
-            words = pieces(folded)
-            found.update(words)
-            if len(words) > 1 and len(name.split()) == 1:
-                found.add("".join(words))
-    for given in person.given:
-        for word in pieces(given):
-            for other in also_called(word):
-                found.update(foldings(other))
-    return {
-        word
-        for word in found
-        if len(word) > 1 and word not in SUFFIXES and not word.isdecimal()
-    }
-
-
-def _initials_of(person: Person) -> list[str]:
-    names = [*person.given, *person.family]
-    return [
-        word[0] for name in names for word in pieces(name) if word not in PARTICLES
-    ] + [word[0] for name in person.called for word in pieces(name)]
-
-
-def _short_marks(person: Person) -> set[str]:
-    """Return the initials that a person may be written as: first and last, or all."""
-    given = [word[0] for name in person.given for word in pieces(name)]
-    family = [
-        word[0]
-        for name in (*person.family, *person.called)
-        for word in pieces(name)
-        if word not in PARTICLES
-    ]
-    marks = {given[0] + last for last in family} if given else set()
-    return marks | {given[0] + given[1] + last for last in family if len(given) > 1}
-
-
-def is_one_edit(one: str, other: str) -> bool:
-    """Whether two different words differ by one letter, or two neighbours swapped."""
-    if len(one) > len(other):
-        one, other = other, one
-    at = 0
-    while at < len(one) and one[at] == other[at]:
-        at += 1
-    if len(one) < len(other):
-        return one[at:] == other[at + 1 :]
-    return one[at + 1 :] == other[at + 1 :] or (
-        one[at : at + 2] == other[at : at + 2][::-1]
-        and one[at + 2 :] == other[at + 2 :]
-    )
 
 
 @dataclass(slots=True)
@@ -274,13 +158,16 @@ def _is_strong(placed: PlacedText, at: int) -> bool:
     word = placed.words[at]
     if word in COMMON_WORDS or word in PARTICLES or len(word) <= _SHORT:
         return False
+    if len(word) < _STRONG_LENGTH and placed.is_acronym(at):
+        return False
     return len(word) >= _STRONG_LENGTH or placed.is_upper(at) or placed.is_lower
 
 
 def _extend(keys: NameKeys, placed: PlacedText, run: _Run) -> None:
     """Take what follows into the run, as long as it is of one person."""
     words = placed.words
-    while run.last + 1 < len(words) and placed.joins(run.last):
+    limit = min(len(words), run.first + _LONGEST_RUN)
+    while run.last + 1 < limit and placed.joins(run.last):
         at = run.last + 1
         word = words[at]
         people = keys.parts.get(word, 0) & run.people
@@ -400,8 +287,18 @@ _ARTICLES = frozenset("a an the her his my your their our this that".split())
 
 
 def _is_eponym(placed: PlacedText, run: _Run) -> bool:
-    at = run.last + 1
+    first, at = run.first, run.last + 1
     words = placed.words
+    is_inside = first > 0 and placed.gap(first - 1) == "-"
+    if is_inside and at < len(words) and placed.gap(at - 1) == "-":
+        return True
+    if first > 1 and words[first - 1] == "of" and words[first - 2] in BODY_PARTS:
+        return True
+    if (
+        words[first] in EPONYMS
+        and placed.text[placed.places[run.last][1] :][:1] in "'\u2019"
+    ):
+        return True
     if at < len(words) and words[at] == "s" and placed.gap(at - 1) == "'":
         at += 1
     return at < len(words) and words[at] in EPONYM_NOUNS and placed.joins(at - 1)

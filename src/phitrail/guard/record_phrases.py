@@ -313,7 +313,7 @@ def _place_fits(placed: PlacedText, first: int, last: int, row: _Row) -> bool:
             return True
         start, end = placed.places[last + 1]
         is_code = following in _STATE_CODES and (
-            placed.text[start:end].isupper()
+            (placed.text[start:end].isupper() and "," in placed.gap(last))
             or (placed.is_lower and following not in _WORD_CODES)
         )
         if is_code:

@@ -11,8 +11,7 @@ What the keys of the matcher are is for `phitrail.guard.record_context`.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
 
 from phitrail.errors import InputError
 from phitrail.events.codes import IdentifierClass
@@ -20,20 +19,22 @@ from phitrail.guard.found import PersonRole
 from phitrail.guard.record_facts import (
     Facts,
     Number,
-    PartialDate,
     Person,
     Phrase,
     PhraseKind,
 )
 from phitrail.guard.record_keys import KINDS, Kind, class_of_type, plain
-from phitrail.guard.record_titles import TITLES
-from phitrail.guard.record_words import STATES
+from phitrail.guard.record_values import (
+    Record,
+    items,
+    mapping,
+    read_date,
+    read_name,
+    text_of,
+    without_state,
+)
 
-Record = Mapping[str, object]
-
-_ISO = re.compile(r"([0-9]{4})(?:-?([0-9]{2})(?:-?([0-9]{2}))?)?(?:[T ].*)?", re.DOTALL)
 _ZIP = re.compile(r"[0-9]{5}(?:-[0-9]{4})?")
-_MONTHS, _DAYS = 12, 31
 _SHORTEST_ID = 4
 _PERSON_ROLES = {
     "Patient": PersonRole.PATIENT,
@@ -69,9 +70,9 @@ class _Reader:
         """Read one record, by its form."""
         kind = record.get("resourceType")
         if kind == "Bundle":
-            for at, entry in enumerate(_items(record.get("entry"))):
+            for at, entry in enumerate(items(record.get("entry"))):
                 inner = f"{where}.entry[{at}].resource"
-                resource = _mapping(_mapping(entry, inner).get("resource"), inner)
+                resource = mapping(mapping(entry, inner).get("resource"), inner)
                 self.record(resource, inner)
         elif kind is None:
             self.person(record, PersonRole.PATIENT, where, is_fhir=False)
@@ -95,15 +96,15 @@ class _Reader:
         for at, (key, value) in enumerate(record.items(), 1):
             kind, identifier_class = _kind(key, at, where, is_fhir=is_fhir)
             inner = f"{where}.{key}"
-            for item in _items(value):
+            for item in items(value):
                 if kind == Kind.NAME:
-                    _read_name(person, item, inner)
+                    read_name(person, item, inner)
                 elif kind == Kind.GIVEN:
-                    person.given += _text(item, inner).split()
+                    person.given += text_of(item, inner).split()
                 elif kind == Kind.FAMILY:
-                    person.family.append(_text(item, inner))
+                    person.family.append(text_of(item, inner))
                 elif kind == Kind.CALLED:
-                    person.called.append(_text(item, inner))
+                    person.called.append(text_of(item, inner))
                 elif kind == Kind.RELATED:
                     self.around(item, PersonRole.RELATIVE, inner, is_fhir=is_fhir)
                 elif kind == Kind.PROVIDERS:
@@ -119,15 +120,15 @@ class _Reader:
         """Read a relative or a practitioner: a dict, a FHIR reference, or a name alone."""
         if isinstance(item, str):
             item = {"name": item}
-        record = _mapping(item, where)
+        record = mapping(item, where)
         for key in ("individual", "actor", "member"):
-            record = _mapping(record.get(key, record), where)
+            record = mapping(record.get(key, record), where)
         if "display" in record:
             record = {"name": record["display"]}
         is_employer = record.get("relationship") == "employer"
         self.person(record, role, where, is_fhir=is_fhir or "resourceType" in record)
         if is_employer:
-            for name in _items(record.get("organization")):
+            for name in items(record.get("organization")):
                 self.organisation(name, where, IdentifierClass.NAME)
 
     def fact(
@@ -141,20 +142,20 @@ class _Reader:
         if kind in _STRUCTURED:
             self.structured(kind, item, where)
         elif kind in (Kind.BIRTH, Kind.DATE):
-            told = _date(item, where)
+            told = read_date(item, where)
             self.facts.dates.append(told)
             if kind == Kind.BIRTH:
                 self.facts.births.append(told)
         elif kind == Kind.EMAIL:
-            self.facts.emails.append(_text(item, where))
+            self.facts.emails.append(text_of(item, where))
         elif kind == Kind.URL:
-            self.facts.urls.append(_text(item, where))
+            self.facts.urls.append(text_of(item, where))
         elif identifier_class is None:
             return
         elif kind == Kind.NUMBER:
             self.number(item, identifier_class, where)
         elif kind == Kind.PHONE:
-            self.facts.phones.append(Number(_text(item, where), identifier_class))
+            self.facts.phones.append(Number(text_of(item, where), identifier_class))
         elif kind == Kind.ORGANISATION:
             self.organisation(item, where, identifier_class)
         else:
@@ -165,11 +166,11 @@ class _Reader:
         if kind == Kind.IDENTIFIERS:
             self.identifier(item, where)
         elif kind == Kind.TELECOM:
-            self.telecom(_mapping(item, where), where)
+            self.telecom(mapping(item, where), where)
         elif kind == Kind.PERIOD:
-            self.period(_mapping(item, where), where)
+            self.period(mapping(item, where), where)
         else:
-            self.encounter(_mapping(item, where), where, is_fhir=False)
+            self.encounter(mapping(item, where), where, is_fhir=False)
 
     def place(self, kind: Kind, item: object, where: str) -> None:
         """Read an address or a part of one."""
@@ -178,18 +179,18 @@ class _Reader:
                 self.organisation(item, where, IdentifierClass.GEOGRAPHIC)
             for at, (key, value) in enumerate(item.items(), 1):
                 part, _ = _kind(key, at, where, is_fhir=True)
-                for each in _items(value):
+                for each in items(value):
                     if part in (Kind.STREET, Kind.CITY, Kind.COUNTY, Kind.ZIP):
                         self.place(part, each, f"{where}.{key}")
             if "line" not in item and "street" not in item and item.get("text"):
                 self.place(kind, item["text"], f"{where}.text")
         elif kind == Kind.ADDRESS:
-            self.address_text(_text(item, where))
+            self.address_text(text_of(item, where))
         elif kind == Kind.ZIP:
-            self.facts.zips.append(_text(item, where))
+            self.facts.zips.append(text_of(item, where))
         else:
             of = {Kind.CITY: PhraseKind.CITY, Kind.COUNTY: PhraseKind.COUNTY}
-            phrase = Phrase(_text(item, where), of.get(kind, PhraseKind.STREET))
+            phrase = Phrase(text_of(item, where), of.get(kind, PhraseKind.STREET))
             self.facts.phrases.append(phrase)
 
     def address_text(self, text: str) -> None:
@@ -197,7 +198,7 @@ class _Reader:
         parts = [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
         while len(parts) > 1:
             self.facts.zips += _ZIP.findall(parts[-1])
-            rest = _without_state(_ZIP.sub("", parts[-1]))
+            rest = without_state(_ZIP.sub("", parts[-1]))
             parts[-1:] = [rest] if rest else []
             if rest:
                 break
@@ -210,13 +211,13 @@ class _Reader:
 
     def number(self, item: object, of: IdentifierClass, where: str) -> None:
         """Read an id; ids too short to mean anything are passed over."""
-        text = _text(item, where)
+        text = text_of(item, where)
         if of != IdentifierClass.OTHER or len(text) >= _SHORTEST_ID:
             self.facts.numbers.append(Number(text, of))
 
     def identifier(self, item: object, where: str) -> None:
         """Read a FHIR Identifier, or `{type, value}`."""
-        record = _mapping(item, where)
+        record = mapping(item, where)
         value = record.get("value")
         if value in (None, ""):
             return
@@ -224,8 +225,8 @@ class _Reader:
         told = [str(record.get("system") or "").rsplit("/", 1)[-1]]
         if isinstance(kind, Mapping):
             told.insert(0, str(kind.get("text") or ""))
-            for coding in _items(kind.get("coding")):
-                told.insert(0, str(_mapping(coding, where).get("code") or ""))
+            for coding in items(kind.get("coding")):
+                told.insert(0, str(mapping(coding, where).get("code") or ""))
         elif kind is not None:
             told.insert(0, str(kind))
         other = IdentifierClass.OTHER
@@ -238,7 +239,7 @@ class _Reader:
         value = point.get("value")
         if value in (None, ""):
             return
-        text = _text(value, f"{where}.value")
+        text = text_of(value, f"{where}.value")
         system = point.get("system")
         if system == "email" or (system is None and "@" in text):
             self.facts.emails.append(text)
@@ -257,24 +258,24 @@ class _Reader:
             item = item.get("display") or item.get("name")
             if item is None:
                 return
-        name = _text(item, where)
+        name = text_of(item, where)
         phrase = Phrase(name, PhraseKind.ORGANISATION, identifier_class)
         self.facts.phrases.append(phrase)
 
     def institution(self, record: Record, where: str) -> None:
         """Read a FHIR Organization or Location."""
         for key in ("name", "alias"):
-            for name in _items(record.get(key)):
+            for name in items(record.get(key)):
                 self.organisation(name, f"{where}.{key}", IdentifierClass.GEOGRAPHIC)
         for key in ("address", "telecom", "identifier"):
             kind, of = KINDS[key]
-            for item in _items(record.get(key)):
+            for item in items(record.get(key)):
                 self.fact(kind, of, item, f"{where}.{key}")
 
     def period(self, period: Record, where: str) -> None:
         """Read a start and an end."""
         told = [
-            _date(period[key], f"{where}.{key}")
+            read_date(period[key], f"{where}.{key}")
             for key in ("start", "end")
             if period.get(key) not in (None, "")
         ]
@@ -288,7 +289,7 @@ class _Reader:
         rest = {key: value for key, value in record.items() if key not in _ENDS}
         for at, (key, value) in enumerate(rest.items(), 1):
             kind, of = _kind(key, at, where, is_fhir=is_fhir)
-            for item in _items(value):
+            for item in items(value):
                 if kind == Kind.PROVIDERS:
                     inner = f"{where}.{key}"
                     self.around(item, PersonRole.PROVIDER, inner, is_fhir=is_fhir)
@@ -300,18 +301,18 @@ class _Reader:
     def coverage(self, record: Record, where: str) -> None:
         """Read the ids of a coverage; the payer is no identifier."""
         plan = IdentifierClass.HEALTH_PLAN
-        for item in _items(record.get("identifier")):
-            value = _mapping(item, where).get("value")
+        for item in items(record.get("identifier")):
+            value = mapping(item, where).get("value")
             if value not in (None, ""):
                 self.number(value, plan, f"{where}.identifier")
-        for item in _items(record.get("subscriberId")):
+        for item in items(record.get("subscriberId")):
             self.number(item, plan, f"{where}.subscriberId")
-        for item in _items(record.get("class")):
-            value = _mapping(item, where).get("value")
+        for item in items(record.get("class")):
+            value = mapping(item, where).get("value")
             if value not in (None, ""):
                 self.number(value, plan, f"{where}.class")
-        for item in _items(record.get("period")):
-            self.period(_mapping(item, where), where)
+        for item in items(record.get("period")):
+            self.period(mapping(item, where), where)
         if record.get("id"):
             self.number(record["id"], IdentifierClass.OTHER, f"{where}.id")
 
@@ -321,10 +322,10 @@ class _Reader:
             low = plain(str(key))
             if low in ("id", "identifier"):
                 kind, of = KINDS[low]
-                for item in _items(value):
+                for item in items(value):
                     self.fact(kind, of, item, f"{where}.{low}")
             elif isinstance(value, str) and _DATE_ELEMENTS.search(low):
-                self.facts.dates.append(_date(value, where))
+                self.facts.dates.append(read_date(value, where))
             elif isinstance(value, Mapping) and low.endswith("period"):
                 self.period(value, where)
 
@@ -349,83 +350,3 @@ def _kind(
         where,
         f"key number {at} is not known; docs/guard-record-context.md lists the keys",
     )
-
-
-def _without_state(part: str) -> str:
-    """Take a state, its code or `USA` off the end of a part of an address."""
-    words = part.split()
-    for length in (3, 2, 1):
-        tail = " ".join(words[-length:]).lower().replace(".", "")
-        if words and (tail in STATES or (tail in _CODES and words[-1].isupper())):
-            return " ".join(words[:-length])
-    return part.strip()
-
-
-_CODES = frozenset((*STATES.values(), "us", "usa"))
-
-
-def _items(value: object) -> Iterable[object]:
-    if value is None or value == "":
-        return ()
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [item for item in value if item is not None and item != ""]
-    return (value,)
-
-
-def _mapping(value: object, where: str) -> Record:
-    if not isinstance(value, Mapping):
-        raise InputError.for_field(where, "must be a dict, or a list of dicts")
-    return value
-
-
-def _text(value: object, where: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise InputError.for_field(where, "must be text, or a list of texts")
-    return str(value)
-
-
-def _date(value: object, where: str) -> PartialDate:
-    if isinstance(value, (date, datetime)):
-        return value.year, value.month, value.day
-    found = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise InputError.for_field(where, "must be a date like 2025-01-31 (ISO 8601)")
-    year, month, day = (int(part) if part else None for part in found.groups())
-    if not 1 <= (month or 1) <= _MONTHS or not 1 <= (day or 1) <= _DAYS:
-        raise InputError.for_field(where, "must be a date of the calendar")
-    return year, month, day
-
-
-def _read_name(person: Person, item: object, where: str) -> None:
-    """Read a HumanName, or a name in one text (`Given Family` or `Family, Given`)."""
-    if isinstance(item, Mapping):
-        has_parts = False
-        for key, value in item.items():
-            kind = KINDS.get(plain(str(key)), (Kind.IGNORED, None))[0]
-            for each in _items(value):
-                if kind == Kind.GIVEN:
-                    person.given += _text(each, where).split()
-                elif kind == Kind.FAMILY:
-                    person.family.append(_text(each, where))
-                elif kind == Kind.CALLED:
-                    person.called.append(_text(each, where))
-                else:
-                    continue
-                has_parts = True
-        if not has_parts and item.get("text"):
-            _read_name(person, item["text"], where)
-        return
-    text = _text(item, where)
-    family, _, given = text.partition(",")
-    after = _without_titles(given)
-    if after:
-        person.family.append(family)
-        person.given += after
-    else:
-        words = _without_titles(family)
-        person.given += words[:-1]
-        person.family += words[-1:]
-
-
-def _without_titles(name: str) -> list[str]:
-    return [word for word in name.split() if plain(word.strip(".,")) not in TITLES]

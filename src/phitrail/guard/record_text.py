@@ -8,7 +8,7 @@ from phitrail.guard.record_words import placed_pieces
 _GAP_SIGNS = frozenset(" \t.,'\"()-^_")
 _LONGEST_GAP = 4
 _TITLE_CASE = re.compile(r"[A-Z][a-z]")
-_ENOUGH = 4000
+_ENOUGH = 1000
 _LOWER_AT_MOST_ONE_IN = 300
 
 
@@ -52,6 +52,15 @@ class PlacedText:
         start, end = self.places[at]
         return self.text[start].isupper() and (
             end - start == 1 or self.text[start + 1].islower()
+        )
+
+    def is_acronym(self, at: int) -> bool:
+        """Whether a piece is all capitals between pieces that are not."""
+        start, end = self.places[at]
+        beside = (one for one in (at - 1, at + 1) if 0 <= one < len(self.words))
+        return self.text[start:end].isupper() and not any(
+            self.text[self.places[one][0] : self.places[one][1]].isupper()
+            for one in beside
         )
 
     def begins_sentence(self, at: int) -> bool:

@@ -49,6 +49,23 @@ KIN = (
 ) | frozenset("bf gf mum mama papa gma gpa grandma grandpa bro sis hubby".split())
 """Relatives and friends: the name behind one may be in lower case or all capitals."""
 
+EPONYMS = frozenset(
+    """
+    addison alzheimer barrett basedow behcet bell crohn cushing down graves hashimoto hodgkin
+    huntington kawasaki lewy meniere murphy paget parkinson raynaud sjogren still tourette
+    turner wegener wilson
+    """.split()
+)
+"""Names that stand for their disease alone (`early Parkinson's`)."""
+
+BODY_PARTS = frozenset(
+    """
+    circle tetralogy ligament foramen canal sphincter ampulla islets loop triangle node
+    bundle crypts valves duct pouch angle tubercle island artery vein nerve
+    """.split()
+)
+"""What is named after somebody with `of` (`circle of Willis`)."""
+
 EPONYM_NOUNS = frozenset(
     """
     disease syndrome disorder sign signs test score scale classification criteria catheter
