@@ -15,9 +15,9 @@ from phitrail.guard.view import Rewrite
 
 # A character class comes first, so that the engine runs over plain words fast.
 _BASE64 = re.compile(
-    # The first three octets are printable ASCII: so much the first sextets show.
+    # Two octets of ASCII, and no octet that only continues one: the first sextets show.
     r"[I-Za-f][C-HS-Xi-nyz0-3](?<![A-Za-z0-9+/=]..)"
-    r"[ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]{3,}+={0,2}"
+    r"[ABDEFHIJLMNPQRTUVXYZbcdfghjklnoprstvwxz01345789/][A-Za-z0-9+/]{3,}+={0,2}"
 )
 _HEX = re.compile(
     r"[2-7][0-9A-Fa-f](?<![0-9A-Za-z]..)"

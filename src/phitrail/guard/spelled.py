@@ -30,7 +30,7 @@ def spelled_rewrites(text: str) -> list[Rewrite]:
     for separator in set(_PARTED_GATE.findall(text)):
         found += _spaced(text, _PARTED_RUNS[separator], separator)
     lowered = text.lower()
-    for start, end in _crowds(lowered):
+    for start, end in _crowds(text, lowered):
         found += _digit_words(text, start, end)
     if any(word in lowered for word in _ADDRESS_GATE):
         found += _addresses(text)
@@ -124,16 +124,19 @@ _TENS = {
 }
 _TIMES = {"double": 2, "triple": 3}
 _SIGNS = {"dash": "-", "hyphen": "-", "slash": "/"}
-_MARK_WORDS = (
-    " one,two,three,four,five,six,seven,eight,nine,zero,twent,thirt,fort,fift".split(
-        ","
-    )
-)
-_MARKS = tuple(map(re.compile, _MARK_WORDS))
 _NEAR = 20
 _AROUND = 40
-_SPOKEN = "|".join(
-    sorted((*_DIGITS, *_TEENS, *_TENS, *_TIMES, *_SIGNS), key=len, reverse=True)
+_SPOKEN = (
+    "zero|o(?:ne|h)?|t(?:en|wo|hree|welve|hirteen|wenty|hirty|riple)|f(?:our(?:teen)?|ive|"
+    "ifteen|orty|ifty)|s(?:ix(?:teen|ty)?|even(?:teen|ty)?|lash)|e(?:ight(?:een|y)?|leven)|"
+    "nine(?:r|teen|ty)?|d(?:ouble|ash)|hyphen"
+)
+"""Every word of the tables above, by first letters: a long list of words is tried slowly."""
+
+_PAIRS = tuple(
+    # One sign first, so that the engine passes over everything else fast.
+    re.compile(rf"{sign}(?=[defhnostz])(?:{_SPOKEN})(?=[ ,/-]{{1,3}}(?:{_SPOKEN})\b)")
+    for sign in " -"
 )
 _TOKEN = re.compile(rf"\b(?:(?i:{_SPOKEN})|[A-Z])\b")
 _DIGIT_RUN = re.compile(
@@ -144,7 +147,6 @@ _MOST_BEFORE = 12
 _OPEN = {*_TIMES, *_SIGNS}
 """Words that say something about the next one, and nothing at the end of a run."""
 
-_LEAST_MARKS = 2
 _LEAST_WORDS = 4
 _LEAST_WITH_TENS = 3
 _LEAST_DIGITS = 5
@@ -158,18 +160,17 @@ def is_number_word(word: str) -> bool:
     return _is_valued(word) or word in _OPEN
 
 
-def _crowds(lowered: str) -> list[tuple[int, int]]:
+def _crowds(text: str, lowered: str) -> list[tuple[int, int]]:
     """Give the stretches in which number words stand close together."""
-    if sum(map(lowered.count, _MARK_WORDS)) < _LEAST_WITH_TENS:
-        return []
-    marks = sorted(match.start() for mark in _MARKS for match in mark.finditer(lowered))
+    if len(lowered) != len(text):  # one capital became two letters: places differ
+        return [(0, len(text))]
+    pairs = sorted(match.start() for pair in _PAIRS for match in pair.finditer(lowered))
     found: list[tuple[int, int]] = []
     first = 0
-    for place in range(1, len(marks) + 1):
-        if place < len(marks) and marks[place] - marks[place - 1] <= _NEAR:
+    for place in range(1, len(pairs) + 1):
+        if place < len(pairs) and pairs[place] - pairs[place - 1] <= _NEAR:
             continue
-        if place - first >= _LEAST_MARKS:
-            found.append((max(0, marks[first] - _AROUND), marks[place - 1] + _AROUND))
+        found.append((max(0, pairs[first] - _AROUND), pairs[place - 1] + _AROUND))
         first = place
     return found
 
