@@ -42,14 +42,13 @@ from phitrail.guard.tagger import Tagger
 NAMES_AND_PLACES = frozenset({IdentifierClass.NAME, IdentifierClass.GEOGRAPHIC})
 Opinion = Callable[[str], Sequence[Found]]
 IsOtherPatient = Callable[[IdentifierClass, str], bool]
-FindIn = Callable[[str], Sequence[Found]]
 
 
 class Guard:
     """The guard, loaded once a process."""
 
     def __init__(
-        self, tagger: Tagger | None = None, second_opinion: FindIn | None = None
+        self, tagger: Tagger | None = None, second_opinion: Opinion | None = None
     ) -> None:
         self._tagger = tagger or Tagger()
         self._second_opinion = second_opinion
@@ -83,8 +82,6 @@ class Guard:
                 for one in self._find_in(fragment.text, context)
                 if fragment.is_rebuilt(one.start, one.end)
             ]
-        if self._second_opinion is not None:
-            found += self._second_opinion(text)
         if self._second_opinion is not None:
             found += self._second_opinion(text)
         return outside_placeholders(text, merged(found))
