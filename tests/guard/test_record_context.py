@@ -1,16 +1,19 @@
 """Records are read whole, refused without showing them, and never shown."""
 
+import contextlib
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phitrail.errors import InputError
 from phitrail.guard.dates import find_dates
 from phitrail.guard.found import Found
 from phitrail.guard.record_context import RecordContext
-from phitrail.guard.record_keys import DOCUMENTED
+from phitrail.guard.record_keys import DOCUMENTED, KINDS
 from phitrail.guard.record_match import match_record
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "guard-record-context.md")
@@ -87,6 +90,31 @@ def test_a_record_of_another_form_is_refused_without_its_value(
     assert told in str(refused.value)
     assert HIDDEN not in str(refused.value)
     assert "2025-13" not in str(refused.value)
+
+
+_JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["name", "start", "value", "type", "line", "text", "end"]),
+            inner,
+            max_size=3,
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(KINDS)), _JSON, max_size=4))
+def test_any_record_is_read_or_refused(record: dict[str, object]) -> None:
+    """A record that raises anything else would take the scanner down."""
+    for kind in ("Patient", "Encounter", "Coverage", "Organization", "Device", None):
+        told = record if kind is None else {**record, "resourceType": kind}
+        with contextlib.suppress(InputError):
+            RecordContext.from_records([told], now=NOW)
 
 
 def test_a_record_must_be_a_dict() -> None:

@@ -88,7 +88,7 @@ def _match_part(
     found += match_phrases(context.phrases, placed, told.phrases)
     found += match_names(context.names, placed, told.names)
     found += match_short_marks(context.names, placed, told.marks)
-    if len(told.letters) > 1:
+    if told.letters:
         found += match_dotted(context.names, placed, told.letters)
     if len(told.spoken) > _MOST_UNTOLD:
         found += match_spoken(context.numbers, placed, told.spoken)
@@ -167,11 +167,11 @@ def _emails(context: RecordContext, text: str) -> list[Found]:
 
 
 def _urls(context: RecordContext, text: str, found: Sequence[Found]) -> list[Found]:
-    """Find URLs of the record, and URLs with an id of the record in them."""
+    """Find URLs of the record, and URLs with an id or a name of the record in them."""
     ids = sorted(
         (each.start, each.end)
         for each in found
-        if each.identifier_class in _NUMBER_CLASSES
+        if each.identifier_class in _TELLING_IN_URLS
     )
     urls = []
     for match in _URL.finditer(text):
@@ -188,8 +188,7 @@ def _has_inside(ids: Sequence[tuple[int, int]], start: int, end: int) -> bool:
     return at < len(ids) and ids[at][1] <= end
 
 
-_NUMBER_CLASSES = frozenset(IdentifierClass) - {
-    IdentifierClass.NAME,
+_TELLING_IN_URLS = frozenset(IdentifierClass) - {
     IdentifierClass.GEOGRAPHIC,
     IdentifierClass.DATE,
     IdentifierClass.EMAIL,

@@ -83,7 +83,11 @@ def match_short_marks(
         people = keys.short_marks.get(placed.words[at], 0)
         start = placed.places[at][0]
         before = placed.text[max(0, start - 2) : start]
-        cued = at > 0 and placed.words[at - 1] in _INITIAL_CUES and placed.joins(at - 1)
+        cued = (
+            at > 0
+            and placed.words[at - 1] in _INITIAL_CUES
+            and not placed.gap(at - 1).strip(' ":=.')
+        ) or (_credential_after(placed, at) and placed.gap(at) != " ")
         signs = before[-1:] in ("-", "\u2014", "~") and before[:1] in (
             "",
             " ",
@@ -99,7 +103,7 @@ def match_short_marks(
 def match_dotted(
     keys: NameKeys, placed: PlacedText, hits: Sequence[int]
 ) -> list[Found]:
-    """Find initials with points: three of them, or two behind a word for the patient.
+    """Find initials with points: three, two behind a cue, one behind a title (`Mr. B.`).
 
     `hits` are the single letters that are somebody's initials, in order.
     """
@@ -111,6 +115,8 @@ def match_dotted(
             before = placed.words[row[0] - 1] if row[0] else ""
             is_told = len(mark) > _SHORT or before in _INITIAL_CUES
             people = keys.short_marks.get(mark, 0)
+            if len(mark) == 1 and _title_before(placed, row[0])[1]:
+                people, is_told = keys.initials[mark], True
             if people and is_told and mark not in AFTER and placed.is_upper(row[0]):
                 run = _Run(row[0], row[-1], people)
                 found.append(_found(keys, placed, run, "record.initials"))

@@ -26,7 +26,7 @@ from phitrail.guard.record_words import pieces
 _FREE_LENGTH = 6
 _CAREFUL_LENGTH = 5
 _LAST = 4
-_LONG_ENOUGH_FOR_LAST = 7
+_LONG_ENOUGH_FOR_LAST = 6
 _ZIP_LENGTH = 5
 _PHONE_LENGTH = 10
 _LOCAL_LENGTH = 7
@@ -52,19 +52,20 @@ _UNITS = frozenset(
     percent bpm mmhg steps feet ft hours days weeks minutes min k x
     """.split()
 )
-_BEFORE_LAST = re.compile(
-    r"(?:last\s(?:four|4)(?:\s(?:digits?|of|confirmed|ssn|is|are|\W)){0,4}"
-    r"|end(?:ing|s)?(?:\s(?:in|with|at|on))?"
-    r"|\b(?:ssn|social|card|visa|mastercard|amex|acct|account|fax|phone|cell|tel|mobile"
-    r"|pager|line|ext|checking|debit|credit)\b\W{0,3}"
-    r"|[x\u2022*#]{2,8}(?:[- ][x\u2022*#]{2,4})?[- ]?"
-    r"|(?:^|[\s,;(/])[-\u2013]|\.{3}|\u2026)[\s:.#-]{0,3}$"
+_SURE_BEFORE_LAST = re.compile(
+    r"(?:\blast\s(?:four|4)\b|\bend(?:ing|s)?\s(?:in|with|on|at)\b|\bssn\b|\bsocial\b)"
+    r"[^0-9\n]{0,30}$"
+    r"|(?:[x\u2022*#]{2,8}(?:[- ][x\u2022*#]{2,4})?[- ]?|\.{3}|\u2026)$"
 )
-_SURE_BEFORE_LAST = re.compile(r"(?:last\s|end|[x\u2022*#]{2}|ssn|social)")
+_BEFORE_LAST = re.compile(
+    r"(?:\b(?:ending|ends|card|visa|mastercard|amex|acct|account|fax|phone|cell|tel|mobile"
+    r"|pager|line|checking|debit|credit)\b\W{0,3}"
+    r"|(?:^|[\s,;(/])[-\u2013])[\s:.#-]{0,3}$"
+)
 _MASK = re.compile(
     r"(?<![a-zA-Z])[xX\u2022*#]{1,8}(?:[- ]?[xX\u2022*#]{1,8}){0,3}[- ]?$"
 )
-_LOOK_BACK = 32
+_LOOK_BACK = 40
 _EXTENSION = re.compile(
     r",?\s{0,2}(?:ext(?:ension)?|x)\.?\s{0,2}[:#]?\s{0,2}[0-9]{1,6}\b",
     re.IGNORECASE,
@@ -289,10 +290,11 @@ def _last_four(keys: NumberKeys, placed: PlacedText, at: int) -> Found | None:
     if at + 1 < len(placed.words) and placed.places[at + 1][0] == end:
         return None
     before = text[max(0, start - _LOOK_BACK) : start].lower()
-    if not _BEFORE_LAST.search(before):
-        return None
     word = placed.words[at]
-    if _YEARS.fullmatch(word) and not _SURE_BEFORE_LAST.search(before):
+    is_cued = _SURE_BEFORE_LAST.search(before) or (
+        not _YEARS.fullmatch(word) and _BEFORE_LAST.search(before)
+    )
+    if not is_cued:
         return None
     mask = _MASK.search(text, max(0, start - _LOOK_BACK), start)
     begin = mask.start() if mask else start
