@@ -79,6 +79,8 @@ class Corpus:
         genre, document = draw.choice(self._documents)
         if draw.random() < 0.08:
             genre, document = draw.choice(self._questions)
+            if draw.random() < 0.4:
+                document = re.sub(r"<<(p\d)\.full>>", r"<<\1.fi>>", document)
         chance = draw.random()
         if chance < 0.3:
             genre = draw.choice(self._prose)

@@ -88,8 +88,8 @@ class Person:
         """Write the person in one of the forms that a slot names."""
         first, last, middle = self.given, self.family, self.middle
         dot = "." if draw.random() < 0.8 else ""
-        if form == "full" and draw.random() < 0.18:
-            form = draw.choice(("gmf", "gmf", "init", "mid", "fi", "fi"))
+        if form == "full" and draw.random() < 0.25:
+            form = draw.choice(("gmf", "gmf", "init", "mid", "fi", "fi", "fi"))
         forms = {
             "full": f"{first} {last}",
             "mid": f"{first} {middle} {last}",

@@ -1,6 +1,6 @@
 """What belongs to a name or a place although it stands at its edge.
 
-A doctor's title before a name, an initial before or after one, Jr. or III after it; a state
+A title before a name, an initial before or after one, Jr. or III after it; a state
 after a town (`Harlan, KY`). Each is taken in only where it touches what was found, so that
 a letter or a state that stands alone stays.
 """
@@ -17,7 +17,8 @@ LONGEST_WORD = 64
 _WORD = re.compile(rf"\w{{1,{LONGEST_WORD}}}")
 _WORD_BEFORE = re.compile(rf"\w{{1,{LONGEST_WORD}}}\Z")
 _BEFORE = re.compile(
-    r"(?:\b(?:[Dd]r|DR|Doctor|Prof|Professor)\.?\s|(?<![\w'])[A-Z]\.?\s?)+\Z"
+    r"(?:\b(?:[Dd]r|DR|Doctor|Prof|Professor|Mr|Mrs|Ms|Miss|MR|MRS|MS)\.?\s|"
+    r"(?<![\w'])[A-Z]\.?\s?)+\Z"
 )
 _AFTER_NAME = re.compile(
     r"(?:,?\s(?:Jr|Sr|JR|SR|II|III|IV)\b\.?|\s[A-Z](?:\.|(?=[,;:)\s]|\Z)))"
