@@ -6,7 +6,7 @@ is the product's own doing. `faults` makes its N-th scan fail.
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,18 @@ class StandIn:
     fault: Callable[[str], object] | None = None
     fails_at: int | None = None
     scans: int = 0
+    fails_in_find: int | None = None
+    finds: int = 0
     contexts: list[RecordContext | None] = field(default_factory=list)
 
-    def find(self, text: str) -> list[Found]:
-        """Find in order."""
+    def find(
+        self, text: str, context: object = None, known: Sequence[str] = ()
+    ) -> list[Found]:
+        """Find in order; as a part of a stream, fail as the test says."""
+        del context, known
+        number, self.finds = self.finds, self.finds + 1
+        if number == self.fails_in_find:
+            breaks(text)
         return sorted(
             Found(
                 match.start(),

@@ -241,3 +241,176 @@ def test_async_watched_streams_that_end_early(
             return [one.guard_decision for one in closings(trail)]
 
     assert asyncio.run(scenario()) == [GuardDecision.ALERT] * 3
+
+
+# --- scanned as it goes ---
+
+FILLER = "The potassium was normal and stable in the morning. " * 12
+
+
+@pytest.fixture
+def holding(trail_dir: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Switch the guard on; streams are scanned as they go."""
+    return guard_on(trail_dir, monkeypatch, "mode: enforce, stream: hold")
+
+
+@pytest.fixture
+def held(trail_dir: Path, holding: StandIn) -> Iterator[Trail]:
+    """Give an open trail with a guard that holds back."""
+    assert holding.scans == 0
+    with connect(trail_dir) as opened:
+        yield opened
+
+
+def in_pieces(text: str, size: int) -> list[str]:
+    """Cut a text."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 300, 5000])
+def test_a_held_stream_is_safe_however_it_is_cut(held: Trail, size: int) -> None:
+    """A model's tokens end wherever they end."""
+    text = f"{FILLER}Her SSN is {SSN}. {FILLER}Again {SSN}."
+    with held.access(user_id="dr-1") as access:
+        shown = "".join(access.stream(in_pieces(text, size)))
+    (closing,), (event,) = closings(held), decided(held)
+
+    assert shown == text.replace(SSN, "[SSN-1]")
+    assert (closing.outcome, closing.released_chars) == (Outcome.RELEASED, len(shown))
+    assert closing.guard_decision is GuardDecision.REDACT
+    assert event.identifier_counts == (2,)
+    assert len(event.value_hashes) == 1
+    assert len(detected(held)) == 1
+
+
+def test_a_held_stream_goes_on_before_its_end(held: Trail) -> None:
+    """A guard that waits for the whole answer is no stream."""
+    taken: list[str] = []
+
+    def model() -> Iterator[str]:
+        for piece in in_pieces(FILLER * 5, 50):
+            taken.append(piece)
+            yield piece
+
+    with held.access(user_id="dr-1") as access:
+        stream = access.stream(model())
+        first = next(stream)
+        seen_by_then = len("".join(taken))
+        list(stream)
+
+    assert first
+    assert seen_by_then < 1000
+
+
+def test_a_held_stream_stops_before_what_is_blocked(held: Trail) -> None:
+    """What stands before the span went out, and the log says how much."""
+    with held.access(user_id="dr-1") as access:
+        access.retrieved(
+            [("M-2002", "n", "Observation")],
+            identifiers=[{"mrn": "M-2002", "ssn": SSN}],
+        )
+    shown: list[str] = []
+    with held.access(user_id="dr-1") as access:
+        access.retrieved(NOTE)
+        with pytest.raises(RefusedError, match="wrong_patient") as caught:
+            shown.extend(access.stream(in_pieces(f"{FILLER}SSN {SSN}. {FILLER}", 20)))
+    closing = closings(held)[-1]
+
+    assert "".join(shown) == f"{FILLER}SSN "
+    assert SSN not in repr(caught.value)
+    assert closing.outcome is Outcome.PARTLY_RELEASED
+    assert closing.released_chars == len("".join(shown))
+    assert closing.guard_decision is GuardDecision.BLOCK
+    assert decided(held)[-1].reason_code == "wrong_patient"
+
+
+def test_a_held_stream_that_begins_with_what_is_blocked_gives_nothing(
+    held: Trail,
+) -> None:
+    """Nothing went out, so it is blocked as a whole."""
+    with held.access(user_id="dr-1") as access:
+        access.retrieved(
+            [("M-2002", "n", "Observation")],
+            identifiers=[{"mrn": "M-2002", "ssn": SSN}],
+        )
+    with held.access(user_id="dr-1") as access:
+        access.retrieved(NOTE)
+        with pytest.raises(RefusedError):
+            list(access.stream([SSN, " is hers"]))
+    closing = closings(held)[-1]
+
+    assert (closing.outcome, closing.released_chars) == (Outcome.BLOCKED, 0)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_step_that_fails_ends_a_held_stream(
+    held: Trail, holding: StandIn, number: int
+) -> None:
+    """Whatever went out was scanned before; nothing goes out after."""
+    holding.fails_in_find = number
+    shown: list[str] = []
+    text = f"{FILLER}{FILLER}{FILLER}{SSN}"
+    with held.access(user_id="dr-1") as access, pytest.raises(RefusedError) as caught:
+        shown.extend(access.stream(in_pieces(text, 40)))
+    (closing,), (event,) = closings(held), failed(held)
+
+    assert text.startswith("".join(shown))
+    assert SSN not in repr(caught.value)
+    assert closing.outcome is Outcome.FAILED
+    assert closing.released_chars == len("".join(shown))
+    assert closing.guard_decision is GuardDecision.WITHHELD
+    assert event.object_id == "stand-in-1:ValueError"
+
+
+def test_a_reader_who_stops_leaves_what_it_saw_and_what_was_found(held: Trail) -> None:
+    """What went out before the tab was closed has been disclosed, safely."""
+    text = f"SSN {SSN}. {FILLER}{FILLER}"
+    with held.access(user_id="dr-1") as access:
+        stream = access.stream(in_pieces(text, 30))
+        first = next(stream)
+        stream.close()
+    (closing,) = closings(held)
+
+    assert first.startswith("SSN [SSN-1].")
+    assert (closing.outcome, closing.released_chars) == (
+        Outcome.PARTLY_RELEASED,
+        len(first),
+    )
+    assert closing.guard_decision is GuardDecision.REDACT
+
+
+def test_async_held_streams_are_the_same(trail_dir: Path, holding: StandIn) -> None:
+    """A server streams on an event loop."""
+    text = f"SSN {SSN}. {FILLER}{FILLER}"
+
+    async def scenario() -> None:
+        async with await aconnect(trail_dir) as trail:
+            async with trail.access(user_id="dr-1") as access:
+                shown = [one async for one in access.stream(pieces(text, "end"))]
+            async with trail.access(user_id="dr-1") as access:
+                stream = access.stream(pieces(*in_pieces(text, 30)))
+                await anext(stream)
+                await stream.aclose()
+            async with trail.access(user_id="dr-1") as access:
+                await access.retrieved(
+                    [("M-2002", "n", "Observation")],
+                    identifiers=[{"mrn": "M-2002", "ssn": SSN}],
+                )
+            with pytest.raises(RefusedError):  # noqa: PT012 - the case
+                async with trail.access(user_id="dr-1") as access:
+                    await access.retrieved(NOTE)
+                    [one async for one in access.stream(pieces(text))]
+            holding.fails_in_find = holding.finds
+            with pytest.raises(RefusedError):
+                async with trail.access(user_id="dr-1") as access:
+                    [one async for one in access.stream(pieces(text))]
+            assert "".join(shown) == text.replace(SSN, "[SSN-1]") + "end"
+            assert [one.guard_decision for one in closings(trail)] == [
+                GuardDecision.REDACT,
+                GuardDecision.REDACT,
+                None,
+                GuardDecision.BLOCK,
+                GuardDecision.WITHHELD,
+            ]
+
+    asyncio.run(scenario())

@@ -6,15 +6,20 @@ of texts; which guard decided is told by the version of the package and the SHA-
 model.
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
+from typing import Any
 
 from phitrail.app import clock
 from phitrail.app.config import MRN_SYSTEM, Policy, Tenant
-from phitrail.capture.guarding import Guarding, Scans
+from phitrail.capture.guarding import Asked, Guarding, Held, Scans
+from phitrail.capture.held_stream import HeldStream
 from phitrail.capture.time_limit import TimeLimit
 from phitrail.capture.verdict import Detector
 from phitrail.errors import ConfigError
+from phitrail.guard.record_context import RecordContext
 from phitrail.keys import names
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
@@ -36,12 +41,22 @@ def open_guarding(tenant: Tenant, policy: Policy, keys: LocalKeys) -> Guarding |
         is_watching=section.mode == "observe",
         detector=detector,
         limit=TimeLimit(section.timeout_s),
+        read_records=_read_records,
+        hold=_hold,
         written=Mac(keys, names.TEXT_HASH).written,
         monotonic_us=clock.monotonic_us,
         patient_system=tenant.identity.patient,
         is_by_mrn=tenant.identity.patient == MRN_SYSTEM,
         policy_digest=section.digest(),
     )
+
+
+def _read_records(records: Sequence[Mapping[str, Any]], now: datetime) -> RecordContext:
+    return RecordContext.from_records(records, now=now)
+
+
+def _hold(guarding: Guarding, asked: Asked) -> Held:
+    return HeldStream(guarding.guard, guarding.policy, asked, guarding.written)
 
 
 def load_guard() -> tuple[Scans, Detector]:

@@ -29,13 +29,16 @@ from phitrail.capture.verdict import (
     reason_of,
 )
 from phitrail.events.codes import GuardDecision, IdentifierClass
-from phitrail.guard.found import Relation
+from phitrail.guard.found import Found, Relation
 from phitrail.guard.policy import GuardPolicy
-from phitrail.guard.record_context import RecordContext
 from phitrail.guard.result import GuardResult
 from phitrail.identity.aliases import Alias
 
 IsOtherPatient: TypeAlias = Callable[[IdentifierClass, str], bool]
+Context: TypeAlias = Any
+"""A `RecordContext` of the guard, opaque here: it loads with a guard alone."""
+Findings: TypeAlias = tuple[GuardResult, tuple[str, ...]]
+"""What a guard gave, and the keyed hashes of the values."""
 SEED_BYTES: Final = 16
 GUARD_UNKNOWN: Final = "guard_unknown_class"
 
@@ -46,7 +49,7 @@ class Scans(Protocol):
     def scan(
         self,
         text: str,
-        context: RecordContext | None,
+        context: Context | None,
         policy: GuardPolicy,
         *,
         use_case: str | None = None,
@@ -56,6 +59,31 @@ class Scans(Protocol):
     ) -> GuardResult:
         """Scan one text."""
 
+    def find(
+        self, text: str, context: Context | None, known: Sequence[str]
+    ) -> list[Found]:
+        """Find what identifies people in a part of an answer; `known` names are found too."""
+
+
+class Held(Protocol):
+    """A stream that is scanned as it goes (`capture.held_stream`)."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether something was blocked: nothing goes out any more."""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece; give what may go out."""
+
+    def finish(self) -> str:
+        """Give the rest."""
+
+    def result(self) -> GuardResult:
+        """Say what was found so far."""
+
+    def value_hashes(self) -> tuple[str, ...]:
+        """Return the keyed hashes of what was found so far."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccessRecords:
@@ -64,14 +92,14 @@ class AccessRecords:
     patients: frozenset[str] = field(default=frozenset(), repr=False)
     has_unknown_patient: bool = False
     items: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
-    context: RecordContext | None = field(default=None, repr=False)
+    context: Context | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """For which access a text is scanned."""
 
-    context: RecordContext | None = field(default=None, repr=False)
+    context: Context | None = field(default=None, repr=False)
     use_case: str | None = None
     role: str | None = None
     is_other_patient: IsOtherPatient | None = field(default=None, repr=False)
@@ -88,6 +116,8 @@ class Guarding:
         detector: which guard that is.
         limit: runs the scans.
         written: the keyed hash of bytes.
+        read_records: makes the context of an access from its records.
+        hold: begins a stream of one access.
         monotonic_us: a clock that never goes back.
         patient_system: the identifier system of patients.
         is_by_mrn: that system names patients by their MRN.
@@ -99,6 +129,8 @@ class Guarding:
     detector: Detector
     limit: TimeLimit
     written: Callable[[bytes], str] = field(repr=False)
+    read_records: Callable[[Sequence[Mapping[str, Any]], datetime], Context]
+    hold: Callable[["Guarding", Asked], Held]
     monotonic_us: Callable[[], int]
     patient_system: str
     is_by_mrn: bool
@@ -136,7 +168,7 @@ class Guarding:
             patients=before.patients | frozenset(named),
             has_unknown_patient=before.has_unknown_patient or len(named) < len(records),
             items=items,
-            context=RecordContext.from_records(items, now=now) if items else None,
+            context=self.read_records(items, now) if items else None,
         )
         aliases = find_aliases(
             given, dict.fromkeys(named), self.patient_system, is_by_mrn=self.is_by_mrn
@@ -152,7 +184,7 @@ class Guarding:
         key = "mrn" if self.is_by_mrn else "patient_id"
         return [{key: patients, "ids": ids}] if records else []
 
-    def _scan(self, text: str, asked: Asked) -> tuple[GuardResult, tuple[str, ...]]:
+    def _scan(self, text: str, asked: Asked) -> Findings:
         result = self.guard.scan(
             text,
             asked.context,
@@ -165,32 +197,17 @@ class Guarding:
         is_ours = _problem(result) is None
         return result, hash_values(text, result, self.written) if is_ours else ()
 
-    def _verdict(
-        self,
-        text: str,
-        came: tuple[GuardResult, tuple[str, ...]] | Failed,
-        asked: Asked,
-        began_us: int,
+    def verdict_of(
+        self, found: Findings | Failed, asked: Asked, latency_us: int
     ) -> Verdict:
-        latency_us = self.monotonic_us() - began_us
-        if isinstance(came, Failed):
-            reason = GUARD_TIMEOUT if came.is_late else GUARD_ERROR
-            verdict = self.failed(reason, came.cause or None, latency_us)
-        else:
-            verdict = self.judged(*came, latency_us, asked)
-        return verdict.watched(text) if self.is_watching else verdict
-
-    def judged(
-        self,
-        result: GuardResult,
-        value_hashes: tuple[str, ...],
-        latency_us: int,
-        asked: Asked,
-    ) -> Verdict:
-        """Make the verdict of what a guard gave."""
+        """Make the verdict of what a guard gave, or of its failure."""
+        if isinstance(found, Failed):
+            reason = GUARD_TIMEOUT if found.is_late else GUARD_ERROR
+            return self._failed(reason, found.cause or None, latency_us)
+        result, value_hashes = found
         problem = _problem(result)
         if problem is not None:
-            return self.failed(problem, None, latency_us)
+            return self._failed(problem, None, latency_us)
         return Verdict(
             decision=result.decision,
             done=result.decision,
@@ -204,7 +221,14 @@ class Guarding:
             is_degraded=asked.context is not None and asked.is_other_patient is None,
         )
 
-    def failed(self, reason: str, cause: str | None, latency_us: int) -> Verdict:
+    def _verdict(
+        self, text: str, found: Findings | Failed, asked: Asked, began_us: int
+    ) -> Verdict:
+        latency_us = self.monotonic_us() - began_us
+        verdict = self.verdict_of(found, asked, latency_us)
+        return verdict.watched(text) if self.is_watching else verdict
+
+    def _failed(self, reason: str, cause: str | None, latency_us: int) -> Verdict:
         """Make the verdict on a text that nobody could scan."""
         return Verdict(
             decision=GuardDecision.WITHHELD,

@@ -150,17 +150,20 @@ def hash_values(
         result: what was found in it.
         written: the written keyed hash of bytes.
     """
-    values = {
-        (span.identifier_class.value, _spelled(span.identifier_class, value))
+    hashes = {
+        hash_value(span.identifier_class, text[span.start : span.end], written)
         for span in result.spans
         if span.identifier_class is not IdentifierClass.CLINICAL_CODE
-        for value in (text[span.start : span.end],)
-    }
-    hashes = {
-        written(f"guard-value|{kind}|{value}".encode(errors="surrogatepass"))
-        for kind, value in values
     }
     return tuple(sorted(hashes)[:MOST_HASHES])
+
+
+def hash_value(
+    kind: IdentifierClass, value: str, written: Callable[[bytes], str]
+) -> str:
+    """Return the keyed hash of one value, in its one spelling."""
+    spelled = _spelled(kind, value)
+    return written(f"guard-value|{kind}|{spelled}".encode(errors="surrogatepass"))
 
 
 def reason_of(result: GuardResult) -> str | None:

@@ -1,7 +1,9 @@
 """An answer that goes out in pieces: the last one only after the closing is durable.
 
 0. Every piece passes a gate first (`capture.gates`): with a guard, what comes out of it is the
-   answer, piece by piece. What the gate refuses ends the stream; the access is closed first.
+   answer, piece by piece. What the gate blocks ends the stream: the access is closed, what
+   stands before the blocked span goes out, and the reader gets the error. Of an answer that
+   could not be scanned nothing more goes out.
 1. A piece is held until the next one has come; the last one until the access is closed.
 2. A reader who stops early leaves `partly_released`, an error of the source `failed`, each
    with what went out until then.
@@ -26,7 +28,7 @@ from typing import Self
 
 from phitrail.capture.gates import Gate, OpenGate
 from phitrail.capture.verdict import Verdict
-from phitrail.errors import InputError, RefusedError
+from phitrail.errors import InputError
 from phitrail.events.codes import Outcome
 
 
@@ -63,15 +65,30 @@ class _Pieces:
             )
         self.is_begun = True
 
-    def _refused(self) -> tuple[Outcome, RefusedError] | None:
-        """Say how the access ends, and with which error, once the gate has refused."""
+    @property
+    def _is_refused(self) -> bool:
+        verdict = self._gate.verdict
+        return verdict is not None and verdict.is_refused
+
+    def _up_to_the_span(self, held: str | None, piece: str | None) -> str | None:
+        """Give what may go out still: of an answer that could not be scanned, nothing."""
+        verdict = self._gate.verdict
+        if verdict is not None and verdict.is_refused and verdict.has_failed:
+            return None
+        return piece if held is None else held + (piece or "")
+
+    def _ending(self, sent: str) -> Outcome:
+        """Say how the access ends, when this is what went out of it."""
         verdict = self._gate.verdict
         if verdict is None or not verdict.is_refused:
-            return None
-        outcome = verdict.outcome
-        if self._sent and outcome is Outcome.BLOCKED:
-            outcome = Outcome.PARTLY_RELEASED
-        return outcome, verdict.refusal(self._access_id)
+            return Outcome.RELEASED
+        is_part = bool(sent) and not verdict.has_failed
+        return Outcome.PARTLY_RELEASED if is_part else verdict.outcome
+
+    def _raise_refused(self) -> None:
+        verdict = self._gate.verdict
+        if verdict is not None and verdict.is_refused:
+            raise verdict.refusal(self._access_id)
 
 
 class AnswerStream(_Pieces, Iterator[str]):
@@ -117,7 +134,8 @@ class AnswerStream(_Pieces, Iterator[str]):
         try:
             for delta in deltas:
                 piece = self._gate.feed(checked_text(delta, "deltas"))
-                if self._refused() is not None:
+                if self._is_refused:
+                    held = self._up_to_the_span(held, piece)
                     break
                 if piece is None:
                     continue
@@ -127,7 +145,7 @@ class AnswerStream(_Pieces, Iterator[str]):
                 held = piece
             else:
                 rest = self._gate.end()
-                held = rest if held is None else held + (rest or "")
+                held = self._up_to_the_span(held, rest)
         except GeneratorExit:
             if not self._is_stopped:
                 self._gate.cut()
@@ -137,13 +155,11 @@ class AnswerStream(_Pieces, Iterator[str]):
             self._gate.cut()
             self._close(Outcome.FAILED, self.sent)
             raise
-        refused = self._refused()
-        if refused is not None:
-            self._close(refused[0], self.sent or None)
-            raise refused[1]
-        self._close(Outcome.RELEASED, self.sent + (held or ""))
+        sent = self.sent + (held or "")
+        self._close(self._ending(sent), None if self._is_refused and not sent else sent)
         if held is not None:
             yield held
+        self._raise_refused()
 
 
 class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
@@ -189,7 +205,8 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
         try:
             async for delta in deltas:
                 piece = await self._gate.feed_async(checked_text(delta, "deltas"))
-                if self._refused() is not None:
+                if self._is_refused:
+                    held = self._up_to_the_span(held, piece)
                     break
                 if piece is None:
                     continue
@@ -199,7 +216,7 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
                 held = piece
             else:
                 rest = await self._gate.end_async()
-                held = rest if held is None else held + (rest or "")
+                held = self._up_to_the_span(held, rest)
         except GeneratorExit:
             if not self._is_stopped:
                 await self._gate.cut_async()
@@ -209,13 +226,13 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
             await self._gate.cut_async()
             await self._close(Outcome.FAILED, self.sent)
             raise
-        refused = self._refused()
-        if refused is not None:
-            await self._close(refused[0], self.sent or None)
-            raise refused[1]
-        await self._close(Outcome.RELEASED, self.sent + (held or ""))
+        sent = self.sent + (held or "")
+        await self._close(
+            self._ending(sent), None if self._is_refused and not sent else sent
+        )
         if held is not None:
             yield held
+        self._raise_refused()
 
 
 def checked_text(text: object, field: str) -> str:

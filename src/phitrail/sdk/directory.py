@@ -14,8 +14,7 @@ from types import MappingProxyType
 
 from phitrail.app import clock
 from phitrail.app.anchor_keeping import AnchorKeeper
-from phitrail.app.config import read_anchors
-from phitrail.app.guarding import open_guarding
+from phitrail.app.config import Policy, Tenant, read_anchors
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.source_keeping import SourceKeeper
@@ -29,6 +28,7 @@ from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Log
 from phitrail.identity.aliases import Alias
 from phitrail.keys import names
+from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
 from phitrail.sdk.backend import FindOthers
 from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -103,7 +103,7 @@ class Directory:
         Raises:
             ConfigError: a part of it is missing.
         """
-        return open_guarding(self.parts.tenant, self.parts.policy, self.parts.keys)
+        return load_guarding(self.parts.tenant, self.parts.policy, self.parts.keys)
 
     def remember(self, aliases: Sequence[Alias]) -> None:
         """Keep aliases of patients; durable on return.
@@ -232,3 +232,16 @@ class Directory:
             raise self._pipeline.failure
         if self._source is not None and self._source.failure is not None:
             raise self._source.failure
+
+
+def load_guarding(tenant: Tenant, policy: Policy, keys: LocalKeys) -> Guarding | None:
+    """Load the guard of a directory where its policy asks for one, and else nothing of it.
+
+    Raises:
+        ConfigError: the guard's model is missing or damaged.
+    """
+    if not policy.has_guard:
+        return None
+    from phitrail.app.guarding import open_guarding
+
+    return open_guarding(tenant, policy, keys)

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 from phitrail.app.config import read_policy, read_sources, read_tenant
-from phitrail.app.guarding import open_guarding
 from phitrail.app.sources import begin_epoch, read_credential
 from phitrail.app.wiring import JOURNAL, KEYS, read_pins
 from phitrail.capture.exchange import Systems
@@ -23,6 +22,7 @@ from phitrail.events.codes import Log
 from phitrail.keys import names
 from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.sdk.directory import load_guarding
 from phitrail.tlog.genesis import origin_of
 
 
@@ -40,7 +40,7 @@ class Offline:
         self._journal = path / JOURNAL
         self._rater = TextHasher(Mac(keys, names.RATER).written)
         self.hasher = TextHasher(Mac(keys, names.TEXT_HASH).written)
-        self.guarding = open_guarding(tenant, policy, keys)
+        self.guarding = load_guarding(tenant, policy, keys)
         self.place = str(path.resolve())
         self.trail_id = read_pins(path)[Log.AUDIT].genesis.trail_id
         self.origins = {log.value: origin_of(tenant.tenant, log) for log in Log}
