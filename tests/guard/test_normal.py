@@ -143,6 +143,24 @@ def test_an_ideogram_of_markup_stays() -> None:
     assert text == views(text).main.text
 
 
+@pytest.mark.parametrize(
+    "text", ["SSN ***-**-1234", "(***) ***-0142", "acct ***4471", "a ** b"]
+)
+def test_a_mask_stays(text: str) -> None:
+    """The stars before the last four digits say what the digits are."""
+    assert text == views(text).main.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["**Name:** Ann", "**12/05** ok", "(**Ann**)", '**"Ann"**', "**Ann**", "__Ann__."],
+)
+def test_markup_goes(text: str) -> None:
+    """A bold name must read like any other, to what looks at the words around it."""
+    assert "*" not in views(text).main.text
+    assert "_" not in views(text).main.text
+
+
 def test_every_decimal_digit_is_known() -> None:
     """A digit script that is missing here would carry a number past every pattern."""
     known = {zero + value for zero in DIGIT_ZEROS for value in range(10)}

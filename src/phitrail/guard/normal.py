@@ -92,6 +92,9 @@ _TAG = re.compile(
 )
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})")
 _MARKER = re.compile(r"\*{2,3}|_{2}|~{2}|`{1,3}")
+_MASK = 3
+_OPENING = frozenset("([{\"'#$+<\u201c\u2018")
+_CLOSING = frozenset(")]}\"'.,:;!?%>\u201d\u2019|")
 _LAST_CODE = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 _PERCENT_WIDTH = 3
@@ -167,8 +170,18 @@ def _marker(text: str, at: int, writer: ViewWriter) -> int:
     end, mark = match.end(), text[at]
     if text.startswith(mark, end):
         return _end_of_run(text, end, mark)
-    writer.put(at, end, "")
+    if _is_markup(text[at - 1 : at] or " ", text[end : end + 1] or " ", end - at):
+        writer.put(at, end, "")
     return end
+
+
+def _is_markup(left: str, right: str, size: int) -> bool:
+    """Tell a marker from a mask (`***-**-1234`), which is a cue for what follows it."""
+    if left.isalnum() or right.isalnum():
+        return left.isalnum() or size < _MASK or not right.isdecimal()
+    if left.isspace():
+        return right in _OPENING
+    return left in _CLOSING and (right.isspace() or right in _CLOSING)
 
 
 def _end_of_run(text: str, place: int, mark: str) -> int:
