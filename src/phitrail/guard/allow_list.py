@@ -13,19 +13,26 @@
 and no title stands before it and no credential after it. Whatever else a candidate holds
 makes it a name: "Axel Foley" is not allowed, nor is Foley after another capitalised word.
 
+A cited author (`phitrail.guard.citations`) is allowed as well.
+
 What a record of the access explains is never asked about here: it overrides this list.
 The lists are ours, made for this file; they are read once, when first asked for.
 """
 
 import re
+import unicodedata
 from functools import cache
 from importlib.resources import files
+
+from phitrail.guard.citations import is_cited
 
 ALONE, SCORE, BRAND = "*", "#", "?"
 _REACH_CHARS = 48
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019&-][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['\u2019]s?\Z", re.IGNORECASE)
+_JOINED_BEFORE = re.compile(r"(?:[^\W\d_]{1,20}-)+\Z")
+_JOINED_AFTER = re.compile(r"(?:-[^\W\d_]{1,20})+")
 _WORT = re.compile(r"\A(?:['\u2019]?s)?\swort\b")
 _LIKE_A_TERM = re.compile(
     r"[a-z]{2,24}(?:mab|tinib|ciclib|parib|zomib|prazole|conazole|pril|sartan|statin|olol|"
@@ -33,59 +40,54 @@ _LIKE_A_TERM = re.compile(
     r"barbital|caine|dronate|parin|navir|buvir|tegravir|setron|triptan|zosin|dipine|"
     r"thiazide|sone|solone|itis|osis|ectomy|otomy|ostomy|plasty|scopy|graphy|pathy|"
     r"algia|penia|kalemia|natremia|glycemia|lipidemia|calcemia|uremia|leukemia|sarcoma|"
-    r"carcinoma|blastoma|lymphoma|adenoma|coccus|bacter|bacillus|virus)\Z"
+    r"carcinoma|blastoma|lymphoma|adenoma|coccus|bacter|bacillus|virus|caftor|centesis|ology|philia|"
+    r"plasmin|dermia|trophy|phagia|globulin|amylase|esterase|oxidase|metry|gravir|"
+    r"depressants?|biotics?|coagulants?|hypertensives?|histamines?|emetics?|fungals?|virals?|"
+    r"psychotics?|convulsants?|inflammator(?:y|ies))\Z"
 )
 _SHORTEST_LIKE_A_TERM = 7
 _OF_MEDICINE = frozenset(
     (
-        "disease disorder syndrome sign signs test tests testing score scores scale scales "
-        "criteria criterion index procedure operation repair maneuver manoeuvre reflex "
-        "reflexes palsy chorea dementia lymphoma sarcoma tumor tumour nodule nodules node "
-        "nodes lesion ulcer ulcers fracture fractures dislocation hernia catheter catheters "
-        "cath tube tubes drain drains bag balloon pump valve conduit pouch anastomosis "
-        "incision position method formula equation rule rules law classification class "
-        "stage staging grade grading system stain staining agar reaction phenomenon triad "
-        "pentad tetrad body bodies cell cells granuloma cyst cysts duct gland glands canal "
-        "ligament ligaments fascia tendon space triangle circle loop area point line lines "
-        "cap esophagus oesophagus diverticulum diverticula anomaly malformation deformity "
-        "contracture contractions purpura thyroiditis arteritis vasculitis nephritis "
-        "encephalopathy psychosis aphasia ataxia dystrophy atrophy neuropathy paralysis "
-        "exam examination stent graft flap resection rod rods pin pins nail nailing plate "
-        "wire clamp retractor forceps scissors speculum laryngoscope blade mask collar "
-        "brace splint cast boot bandage dressing sling frame monitor monitoring ultrasound "
-        "study studies waveform waveforms flow flows assay culture medium broth toxin virus "
-        "fever rash spots spot exanthem nails angle interval wave waves rhythm block pulse "
-        "respirations breathing murmur tubule capsule membrane layer corpuscle plexus fibers "
-        "exercises exercise protocol solution lactate diet questionnaire inventory "
-        "checklist tool screen table nomogram curve curves plot model regimen technique "
-        "approach osteotomy arthroplasty amputation fusion band ring web shunt window patch "
-        "stitch suture sutures knot knife needle syringe trocar port trial trials cohort "
+        "disease disorder syndrome sign signs test tests testing score scores scale "
+        "scales criteria criterion index procedure operation repair maneuver manoeuvre "
+        "reflex reflexes palsy chorea dementia lymphoma sarcoma tumor tumour nodule "
+        "nodules node nodes lesion ulcer ulcers fracture fractures dislocation hernia "
+        "catheter catheters cath tube tubes drain drains bag balloon pump valve conduit "
+        "pouch anastomosis incision position method formula equation rule rules law "
+        "classification class stage staging grade grading system stain staining agar "
+        "reaction phenomenon triad pentad tetrad body bodies cell cells granuloma cyst "
+        "cysts duct gland glands canal ligament ligaments fascia tendon space triangle "
+        "circle loop area point line lines cap esophagus oesophagus diverticulum "
+        "diverticula anomaly malformation deformity contracture contractions purpura "
+        "thyroiditis arteritis vasculitis nephritis encephalopathy psychosis aphasia "
+        "ataxia dystrophy atrophy neuropathy paralysis exam examination stent graft flap "
+        "resection rod rods pin pins nail nailing plate wire clamp retractor forceps "
+        "scissors speculum laryngoscope blade mask collar brace splint cast boot bandage "
+        "dressing sling frame monitor monitoring ultrasound study studies waveform "
+        "waveforms flow flows assay culture medium broth toxin virus fever rash spots "
+        "spot exanthem nails angle interval wave waves rhythm block pulse respirations "
+        "breathing murmur tubule capsule membrane layer corpuscle plexus fibers exercises "
+        "exercise protocol solution lactate diet questionnaire inventory checklist tool "
+        "screen table nomogram curve curves plot model regimen technique approach "
+        "osteotomy arthroplasty amputation fusion band ring web shunt window patch stitch "
+        "suture sutures knot knife needle syringe trocar port trial trials cohort "
         "positive negative neg pos absent present equivocal downgoing upgoing coma angina "
-        "facies gait hands nystagmus headache migraine lobe lobectomy radius arch foot knee "
-        "finger thumb shoulder elbow toe joint hip spine tubercle tear amyloidosis anemia "
-        "macroglobulinemia disc device lead series view views projection tract mapping "
-        "transform type lens lamp chart charts tonometry esophagitis thyroid "
-        "scope flare flares phase therapy treatment "
-        "risk estimate estimates calculator rating ratings assessment battery task pressure "
-        "bundle islets crypts sphincter ampulla recess sulcus artery vein nerve muscle care"
-    ).split()
-)
-_OF_DOSE = frozenset(
-    (
-        "mg mcg units tablet tablets capsule capsules inhaler iud pill pills daily bid tid "
-        "qid qhs prn po nightly"
-    ).split()
-)
-_FACILITIES = frozenset(
-    (
-        "hospital clinic center centre unit ward institute associates pharmacy lab "
-        "laboratory home practice group system college university school village house "
-        "department rehab rehabilitation hospice health healthcare medicine surgery "
-        "neurology cardiology oncology pediatrics urology radiology dermatology"
-    ).split()
-)
-"""An eponym in front of one of these is where it stands, or who founded it."""
-_JOINING = frozenset("and or the with de la le du von en y a an not vs versus".split())
+        "facies gait hands nystagmus headache migraine lobe lobectomy radius arch foot "
+        "knee finger thumb shoulder elbow toe joint hip spine tubercle tear amyloidosis "
+        "anemia macroglobulinemia disc device lead series view views projection tract "
+        "mapping transform type lens lamp chart charts tonometry esophagitis thyroid "
+        "scope flare flares phase therapy treatment risk estimate estimates calculator "
+        "rating ratings assessment battery task pressure bundle islets crypts sequence "
+        "discriminant function fingers hydrochloride sulfate sodium maleate tartrate "
+        "succinate mesylate besylate acetate citrate fumarate tosylate sphincter ampulla "
+        "recess sulcus artery vein nerve muscle care mg mcg units tablet tablets capsules "
+        "inhaler iud pill pills daily bid tid qid qhs prn po nightly hospital clinic "
+        "center centre unit ward institute associates pharmacy lab laboratory home "
+        "practice group college university school village house department rehab "
+        "rehabilitation hospice health healthcare medicine surgery neurology cardiology "
+        "oncology pediatrics urology radiology dermatology An eponym in front of one "
+        "these is where it stands, or who founded it."
+".split())
 _LEADS = re.compile(
     r"(?:\b(?:history of|h/o|hx|hx of|known|suspected|suspicious for|diagnosis of|"
     r"diagnosed with|dx|rule out|r/o|possible|probable|underwent|undergo|status post|s/p|"
@@ -97,7 +99,7 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 _TITLE = re.compile(
-    r"\b(?:mr|mrs|ms|miss|mx|dr|drs|doctor|prof|professor|sr|sra|señora?|sister|rev|"
+    r"\b(?:mr|mrs|ms|miss|mx|dr|drs|doctor|prof|professor|sr|sra|señora?|rev|"
     r"nurse|officer|judge|major|captain|capt|sergeant|sgt|lt|col|pastor|father|mother)\.?\s\Z",
     re.IGNORECASE,
 )
@@ -125,6 +127,9 @@ _NUMBER_AFTER = re.compile(
 
 def is_allowed(text: str, start: int, end: int) -> bool:
     """Say whether `text[start:end]` is a term of medicine, rather than a name or place."""
+    if is_cited(text, start, end):
+        return True
+    start, end = _whole_words(text, start, end)
     before = text[max(0, start - _REACH_CHARS) : start]
     after = text[end : end + _REACH_CHARS]
     written = [_POSSESSIVE.sub("", word) for word in _WORD.findall(text[start:end])]
@@ -137,6 +142,15 @@ def is_allowed(text: str, start: int, end: int) -> bool:
     if marks and words[-1] in _FACILITIES:
         return False
     return not marks or _is_medicine(words, marks, before, after)
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """Take in what is joined to a candidate by hyphens: "Kimmelstiel" in -Wilson."""
+    if start >= end:
+        return start, end
+    before = _JOINED_BEFORE.search(text[max(0, start - _REACH_CHARS) : start])
+    after = _JOINED_AFTER.match(text[end : end + _REACH_CHARS])
+    return start - len(before[0] if before else ""), end + (after.end() if after else 0)
 
 
 def _says_something(word: str) -> bool:
@@ -212,6 +226,7 @@ def _mark(word: str) -> str | None:
 
     Of two names joined by a hyphen one that stands alone is enough.
     """
+    word = _without_accents(word)
     mark = _eponyms().get(word)
     if mark is not None or "-" not in word:
         return mark
@@ -227,8 +242,15 @@ def _eponyms() -> dict[str, str]:
     found = {}
     for word in _words_in("eponyms.txt"):
         name = word.rstrip(ALONE + SCORE + BRAND)
-        found[name.casefold()] = word[len(name) :]
+        found[_without_accents(name.casefold())] = word[len(name) :]
     return found
+
+
+def _without_accents(word: str) -> str:
+    if word.isascii():
+        return word
+    letters = unicodedata.normalize("NFD", word)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 @cache
