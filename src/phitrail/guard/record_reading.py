@@ -10,6 +10,7 @@
 What the keys of the matcher are is for `phitrail.guard.record_context`.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -112,7 +113,7 @@ class _Reader:
                 elif kind == Kind.PATIENT and isinstance(item, Mapping):
                     self.person(item, PersonRole.PATIENT, inner, is_fhir=is_fhir)
                 else:
-                    self.fact(kind, identifier_class, item, inner)
+                    self.fact(kind, identifier_class, item, inner, is_fhir=is_fhir)
 
     def around(
         self, item: object, role: PersonRole, where: str, *, is_fhir: bool
@@ -137,19 +138,23 @@ class _Reader:
         identifier_class: IdentifierClass | None,
         item: object,
         where: str,
+        *,
+        is_fhir: bool = True,
     ) -> None:
         """Read one value that is no name."""
-        if kind in _STRUCTURED:
+        if is_fhir and kind == Kind.NUMBER and isinstance(item, Mapping):
+            self.reference(item)
+        elif kind in _STRUCTURED:
             self.structured(kind, item, where)
         elif kind in (Kind.BIRTH, Kind.DATE):
             told = read_date(item, where)
             self.facts.dates.append(told)
             if kind == Kind.BIRTH:
                 self.facts.births.append(told)
-        elif kind == Kind.EMAIL:
-            self.facts.emails.append(text_of(item, where))
-        elif kind == Kind.URL:
-            self.facts.urls.append(text_of(item, where))
+        elif kind in (Kind.EMAIL, Kind.URL):
+            is_url = kind == Kind.URL
+            told_of = self.facts.urls if is_url else self.facts.emails
+            told_of.append(text_of(item, where))
         elif identifier_class is None:
             return
         elif kind == Kind.NUMBER:
@@ -214,6 +219,12 @@ class _Reader:
         text = text_of(item, where)
         if of != IdentifierClass.OTHER or len(text) >= _SHORTEST_ID:
             self.facts.numbers.append(Number(text, of))
+
+    def reference(self, item: Record) -> None:
+        """Read the id out of a FHIR Reference; an attachment has none."""
+        told = item.get("reference")
+        if isinstance(told, str) and "/" in told:
+            self.number(told.rsplit("/", 1)[-1], IdentifierClass.OTHER, "reference")
 
     def identifier(self, item: object, where: str) -> None:
         """Read a FHIR Identifier, or `{type, value}`."""
@@ -296,7 +307,7 @@ class _Reader:
                 elif isinstance(item, Mapping) and "location" in item:
                     self.place(Kind.ADDRESS, item["location"], f"{where}.{key}")
                 elif kind not in _OF_PEOPLE:
-                    self.fact(kind, of, item, f"{where}.{key}")
+                    self.fact(kind, of, item, f"{where}.{key}", is_fhir=is_fhir)
 
     def coverage(self, record: Record, where: str) -> None:
         """Read the ids of a coverage; the payer is no identifier."""
@@ -325,7 +336,8 @@ class _Reader:
                 for item in items(value):
                     self.fact(kind, of, item, f"{where}.{low}")
             elif isinstance(value, str) and _DATE_ELEMENTS.search(low):
-                self.facts.dates.append(read_date(value, where))
+                with contextlib.suppress(InputError):
+                    self.facts.dates.append(read_date(value, where))
             elif isinstance(value, Mapping) and low.endswith("period"):
                 self.period(value, where)
 

@@ -108,10 +108,12 @@ def _spoken_run(
                 best, best_key = last, key
         if best >= 0 and len(best_key) >= _SHORTEST:
             past = best
+            is_doubled = first > 0 and placed.words[run[first - 1]] in _TIMES
+            begin = run[first - is_doubled]
             of = keys.ids.get(best_key, IdentifierClass.DATE)
             found.append(
                 Found(
-                    placed.places[run[first]][0],
+                    placed.places[begin][0],
                     placed.places[run[best]][1],
                     of,
                     1.0,
