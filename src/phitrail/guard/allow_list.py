@@ -76,18 +76,28 @@ _OF_MEDICINE = frozenset(
         "knee finger thumb shoulder elbow toe joint hip spine tubercle tear amyloidosis "
         "anemia macroglobulinemia disc device lead series view views projection tract "
         "mapping transform type lens lamp chart charts tonometry esophagitis thyroid "
-        "scope flare flares phase therapy treatment risk estimate estimates calculator "
-        "rating ratings assessment battery task pressure bundle islets crypts sequence "
-        "discriminant function fingers hydrochloride sulfate sodium maleate tartrate "
-        "succinate mesylate besylate acetate citrate fumarate tosylate sphincter ampulla "
-        "recess sulcus artery vein nerve muscle care mg mcg units tablet tablets capsules "
-        "inhaler iud pill pills daily bid tid qid qhs prn po nightly hospital clinic "
-        "center centre unit ward institute associates pharmacy lab laboratory home "
-        "practice group college university school village house department rehab "
-        "rehabilitation hospice health healthcare medicine surgery neurology cardiology "
-        "oncology pediatrics urology radiology dermatology An eponym in front of one "
-        "these is where it stands, or who founded it."
-".split())
+        "scope flare flares phase estimate estimates calculator rating ratings battery "
+        "bundle islets crypts sequence discriminant function fingers hydrochloride "
+        "sulfate sodium maleate tartrate succinate mesylate besylate acetate citrate "
+        "fumarate tosylate sphincter ampulla recess sulcus artery vein nerve muscle"
+    ).split()
+)
+_OF_DOSE = frozenset(
+    (
+        "mg mcg units tablet tablets capsule capsules inhaler iud pill pills daily bid tid "
+        "qid qhs prn po nightly"
+    ).split()
+)
+_FACILITIES = frozenset(
+    (
+        "hospital clinic center centre unit ward institute associates pharmacy lab "
+        "laboratory home practice group system college university school village house "
+        "department rehab rehabilitation hospice health healthcare medicine surgery "
+        "neurology cardiology oncology pediatrics urology radiology dermatology"
+    ).split()
+)
+"""An eponym in front of one of these is where it stands, or who founded it."""
+_JOINING = frozenset("and or the with de la le du von en y a an not vs versus".split())
 _LEADS = re.compile(
     r"(?:\b(?:history of|h/o|hx|hx of|known|suspected|suspicious for|diagnosis of|"
     r"diagnosed with|dx|rule out|r/o|possible|probable|underwent|undergo|status post|s/p|"
