@@ -77,6 +77,7 @@ def test_plain_ascii_is_its_own_view(text: str) -> None:
     [
         "Zoë Núñez – “stable”, SpO₂ 95 % at 10⁹/L, ½ tablet … ≥ 3 µg • René’s",
         "Пациент Иванов осмотрен, рост 180, сено",
+        "роса Иванов роса",
         "Ασθενής με πυρετό και βήχα",
         "病人已出院",
     ],
@@ -124,6 +125,8 @@ def test_ordinary_writing_moves_no_place(text: str) -> None:
         ("Jos%C3%A9", "José"),
         ("Jos&eacute;", "José"),
         ("СОРА", "COPA"),
+        ("&#xD800;", "\ufffd"),
+        ("a%00b", "a b"),
     ],
 )
 def test_a_disguise_is_read_and_found_where_it_stands(written: str, read: str) -> None:
@@ -210,6 +213,7 @@ def test_a_writer_keeps_what_it_is_not_told_about() -> None:
         (4, 5),
     ]
     assert view.source(0, 5) == (1, 5)
+    assert view.source(4, 4) == (4, 4)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ def test_every_number_word_is_known_to_the_pattern() -> None:
         "b.i.d., t.i.d., U.S.A., i.e., e.g., version 1.2.3, host 10.0.0.1",
         "1. Rest\n2. Fluids\n3. Walk 20\n4. Sleep 8\n5. Eat",
         "Given on May 3\n4th dose due",
+        "An anecdote from the clinic at host.org today",
+        "! at host dot org",
         "He is at home, a dot on the film at the apex.",
         "Sodium 138\nPotassium 4.1\n\nGlucose 90",
         "01/02/03 and 1-2-3 and 120/80",
@@ -100,6 +102,14 @@ def test_a_fragment_keeps_the_words_before() -> None:
     (read,) = fragments("x" * 200 + " the chart number is 7 3 1 4 4 2 as of now")
 
     assert read.startswith("the chart number is 731442 as")
+
+
+def test_signs_around_a_run_are_no_part_of_it() -> None:
+    """A dash or a word of one letter beside a number would break its shape."""
+    text = "It was a 7 3 1 4 4 - and x 5 5 0 1 9 I said"
+    (read,) = fragments(text)
+
+    assert "a 73144 - and x 55019 I said" in read
 
 
 def test_neighbours_share_a_fragment() -> None:

@@ -12,7 +12,7 @@ from phitrail.errors import InputError, RefusedError
 from phitrail.events.codes import GuardDecision, IdentifierClass
 from phitrail.guard.decide import Judged
 from phitrail.guard.found import Found, Relation
-from phitrail.guard.stream import HELD, GuardStream
+from phitrail.guard.stream import HELD, MOST_NAMES, GuardStream
 
 _NUMBER = re.compile(r"[0-9][0-9-]{5,}[0-9]|\S+@\S+|(?:\b[0-9] ){5,}[0-9]\b")
 _NAME = re.compile(r"(?<=Mr )[A-Z][a-z]+(?: [A-Z][a-z]+)?")
@@ -251,6 +251,22 @@ def test_after_an_error_nothing_goes_out() -> None:
         stream.feed("more")
     with pytest.raises(RefusedError):
         stream.finish()
+
+
+def test_names_are_kept_up_to_a_bound() -> None:
+    """A text of nothing but names must not make each step slower than the last."""
+    seen: list[int] = []
+
+    def watch(_text: str, names: Sequence[str]) -> list[Found]:
+        seen.append(len(names))
+        return []
+
+    def many(_text: str, _found: Sequence[Found]) -> list[str]:
+        return [f"{len(seen)}-{number}" for number in range(MOST_NAMES - 1)]
+
+    run(GuardStream(watch, many, judge_as(GuardDecision.REDACT), mask), ["so " * 400])
+
+    assert max(seen) == MOST_NAMES
 
 
 def test_a_finished_stream_takes_nothing() -> None:

@@ -9,7 +9,6 @@ Source: RFC 4648 sections 4 and 8.
 
 import re
 from base64 import b64decode
-from binascii import Error
 
 from phitrail.guard.view import Rewrite
 
@@ -48,11 +47,7 @@ def _base64(match: "re.Match[str]") -> Rewrite | None:
     over = len(run) % _QUANTUM
     if len(match[0]) < _LEAST_BASE64 or over == 1:
         return None
-    try:
-        octets = b64decode(run + "=" * (-len(run) % _QUANTUM))
-    except Error:
-        return None
-    return _said(match, octets)
+    return _said(match, b64decode(run + "=" * (-len(run) % _QUANTUM)))
 
 
 def _hexadecimal(match: "re.Match[str]") -> Rewrite | None:
