@@ -4,16 +4,14 @@ r"""Dates in figures: `03/14/1958`, `2025-04-08T09:40Z`, `20250214`, `11/2022`, 
    only where no version, section or code word stands before it.
 2. Month and year (`11/2022`, `2023-07`) is one where the month is a month.
 3. Month and day (`2/3`) could be a score, a fraction, a dose or a strength of muscle.
-   `_is_partial` weighs it: words for scores and units refuse it, words for dates and
-   times admit it, and without either only a day above 12 or a leading zero does.
+   `date_partials` weighs it.
 """
-
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
 
 import re
 from typing import Final
 
 from phitrail.guard import validators
+from phitrail.guard.date_partials import has_date_word, is_range_gap, weigh_partial
 from phitrail.guard.date_values import DateFound, DateValue, full_year, read_parts
 from phitrail.guard.digit_runs import Run
 
@@ -22,7 +20,8 @@ _FIGURES: Final = re.compile(
     r"(?:(?P=mark)(?P<third>\d{4}|\d{1,2}))?(?!\d)"
 )
 _STAMP: Final = re.compile(
-    r"(?:t\d\d:?\d\d(?::?\d\d(?:\.\d{1,9})?)?| \d\d:\d\d:\d\d(?:\.\d{1,9})?)(?: ?(?:z|utc)\b|[+-]\d\d:?\d\d)?"
+    r"(?:t\d\d:?\d\d(?::?\d\d(?:\.\d{1,9})?)?| \d\d:\d\d:\d\d(?:\.\d{1,9})?)(?: ?(?:z|"
+    r"utc)\b|[+-]\d\d:?\d\d)?"
 )
 _COMPACT: Final = re.compile(
     r"(?:19|20)(?<![\w./-]\d\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
@@ -48,56 +47,14 @@ _ROMAN: Final = (
     "xii",
 )
 _VERSION_BEFORE: Final = re.compile(
-    r"(?:\b(?:v|ver|version|section|sec|chapter|figure|fig|table|step|appendix|release|item|oid|rev|part|§)\.? ?|§ ?|[\w.]/|#|\$)$"
+    r"(?:\b(?:v|ver|version|section|sec|chapter|figure|fig|table|step|appendix|release|"
+    r"build|item|policy|oid|rev|part|§)\.? ?|§ ?|[\w.]/|#|\$)$"
 )
 _BIRTH_BEFORE: Final = re.compile(
     r"(?:dob|birth|born|bday|geboren|nacimiento)[^\n]{0,30}$"
 )
-_SCORES: Final = (
-    r"\b(?:pain|scores?|scored|scale|strength|murmurs?|apgars?|gcs|moca|mmse|slums|phq|gad|"
-    r"power|reflex(?:es)?|pulses|rated|rating|nrs|vas|motor|muscle|visual acuity|va|vision|"
-    r"dtrs?|lovett|oxford|edema|likert|rass|severity|grade|nihss|mrs|ecog|cam|audit|cage|"
-    r"station|effaced|hpf|criteria|bottles|nodes?|cores?|sets?|bp|fraction|ratio)\b"
-)
-_SCORE_BEFORE: Final = re.compile(rf"{_SCORES}[^\d.,;|\n()]{{0,22}}$")
-_SCORE_AFTER: Final = re.compile(
-    rf" (?:on |in |for )?(?:the |a )?(?:[a-z]{{2,12}} )?{_SCORES}(?! ?\d)"
-)
-_UNIT_AFTER: Final = re.compile(
-    r"\s?(?:mg|mcg|ml\b|meq|g\b|%|strength|bilat|in all|throughout|systolic|diastolic|sem\b|"
-    r"murmur|pain|tabs?\b|tablets?|cups?\b|inch|ns\b|normal saline|nodes?|cores?|bottles|"
-    r"sets\b|positive|pos\b|lymph|dilution|l\b|mmhg|points?|items?|questions|domains|of the|"
-    r"of (?:her|his|all|a)\b|correct|words|objects|patients|hpf|units?\b|ppd|packs?|cm\b|mm\b|"
-    r"in severity|intensity|at rest|with movement|on exertion|criteria|dose|strips?|screw|"
-    r"needle|dextrose|d5|pint|hours?|hrs?\b|h\b|days?\b|wks?\b|weeks?\b|minutes|sutures?|\+)"
-)
-_DATE_BEFORE: Final = re.compile(
-    r"(?:\b(?:on|by|since|until|till|til|thru|through|from|between|due|dated|dates?|dos|visit|"
-    r"seen|admit(?:ted)?|adm|admission|discharged?|dc'?d?|d/c|filled|fill|started|start|"
-    r"stopped|stop|last|next|f/?u|follow-?up|lmp|edd|edc|dob|bday|born|signed|drawn|drew|"
-    r"collected|received|reported|placed|removed|cleared|done|repeat|recheck|tomorrow|"
-    r"tmrw|tmw|today|tonight|yesterday|before|after|of|for|sent|given|held|out|in|off|"
-    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tues?|wed|thur?s?|fri|"
-    r"sat|sun|week of|wk of|w/c|w/e|ending|end|ends|begins?|effective|as of|entry|rtc|appt|"
-    r"appointment|labs?|mri|ct|cta|ctpa|us|echo|tte|tee|ekg|ecg|cxr|xr|scan|surgery|procedure|"
-    r"colonoscopy|egd|biopsy|bx|cath|picc|peg|culture|cx|ucx|bcx|swab|clinic|screen|scheduled|"
-    r"sched|booked|slot|consented|withdrew|enrolled|cleared|extubated|intubated|transferred|"
-    r"resected|completed|updated|changed|note|letter|call|called|refill(?:ed)?|expires|"
-    r"delivered|pronounced|died|expired|diagnosed|dx'?d?|operated|op|or|down|up|back|prior|"
-    r"previous|first|second|dose|ortho(?:pedics)?|pcp|cardiology|neurology|consent|statement|"
-    r"implanted|lapsed|present|resulted|results?|ordered|mailed|faxed|approved|denied|valid|run)[ :,]{0,2}"
-    r"(?:the |(?:week|wk|night|morning|evening|weekend) of |of )?[(]?|^[-*•\s\d.)]{0,6}|\n[-*•\s]{0,6}|[(\[]|\| ?|[\"'*]{1,2})$"
-)
-_DATE_AFTER: Final = re.compile(
-    r"\s?(?:@|at \d|at noon|\d{4}\b(?! ?mg)|\d{1,2}:\d\d|\d{1,2} ?[ap]m?\b|am\b|pm\b|w/|with dr|with np|"
-    r"visit|clinic|appt|labs|mri\b|ct\b|culture|fill|overnight|note\b|per\b|by dr|,? ?[12]\d:\d\d)"
-)
-_RANGE_GAP: Final = re.compile(
-    r"\s?(?:[-–—,&;/]|to|and|or|through|thru|until|then|vs|then on|and on|,? and)\s?(?:on )?"
-)
-_SCORE_BASES: Final = frozenset({4, 5, 6, 10})
-_RARE_BASES: Final = frozenset({1, 8, 11, 12})
 _MONTHS: Final = 12
+_RECORD_YEARS: Final = range(1900, 2101)
 _MARKS: Final = frozenset("/.-")
 _EXPIRY_BEFORE: Final = re.compile(
     r"\bexp(?:iry|iration)?\.?(?:[_ ]?date)?[\s:\"']{0,5}$"
@@ -131,21 +88,18 @@ def find_figures(low: str, runs: list[Run]) -> list[DateFound]:
 def _read(low: str, match: re.Match[str], last_end: int) -> DateFound | None:
     start, end, mark = match.start(), match.end(), match["mark"]
     before, after = low[max(0, start - 1) : start], low[end : end + 2]
-    is_joined = last_end >= start - 1 >= 0 and before in {"-", "–"}
+    is_joined = last_end >= start - 1 >= 0 and before in {"-", "\u2013"}
     if (
         before in {"/", "-", "$", "#", ":"}
         and not is_joined
         and not (before == ":" and low[start - 2 : start - 1].isalpha())
     ):
         return None
-    if after[:1].isalpha() and after[:1] not in "t" or after[:1] in {"/", "_"}:  # noqa: RUF021 - read left to right
+    if after[:1].isalpha() and after[0] != "t" or after[:1] in {"/", "_"}:  # noqa: RUF021 - read left to right
         return None
-    if (
-        mark != "/"
-        and after[:1] == "-"
-        and after[1:].isdecimal()
-        or (after[:1] == "." and after[1:].isdecimal())
-    ):  # noqa: RUF021 - read left to right
+    if (mark != "/" and after[:1] == "-" and after[1:].isdecimal()) or (
+        after[:1] == "." and after[1:].isdecimal()
+    ):
         return None
     first = low[start : match.start("mark")]
     if match["third"] is not None:
@@ -155,7 +109,7 @@ def _read(low: str, match: re.Match[str], last_end: int) -> DateFound | None:
         if year:
             return None
         return _read_partial(low, match, first, last_end)
-    return _read_year_month(low, match, first)
+    return _read_year_month(match, first)
 
 
 _YEAR_TAIL: Final = re.compile(r"(?:19|20)\d\d(?!\d)")
@@ -177,7 +131,7 @@ def _read_three(low: str, match: re.Match[str], first: str) -> DateFound | None:
     before = low[max(0, start - 12) : start]
     if mark == "." and len(third) == 2 and _VERSION_BEFORE.search(before):  # noqa: PLR2004 - a year in two figures
         return None
-    if before.endswith(("'", "’")) and int(first) > 31:  # noqa: PLR2004 - no day is above 31
+    if before.endswith(("'", "\u2019")) and int(first) > 31:  # noqa: PLR2004 - no day is above 31
         return _read_apostrophe(low, match, first)
     read = read_parts(int(first), int(second), full_year(int(third)))
     if read is None:
@@ -196,7 +150,7 @@ def _read_three(low: str, match: re.Match[str], first: str) -> DateFound | None:
 
 def _read_apostrophe(low: str, match: re.Match[str], first: str) -> DateFound | None:
     start = match.start()
-    if low[start - 1 : start] not in {"'", "’"} or len(first) != 2:  # noqa: PLR2004 - a year in two figures
+    if low[start - 1 : start] not in {"'", "\u2019"} or len(first) != 2:  # noqa: PLR2004 - a year in two figures
         return None
     month, day = int(match["second"]), int(match["third"])
     if not validators.is_calendar_day(full_year(int(first)), month, day):
@@ -211,6 +165,8 @@ def _read_year_first(low: str, match: re.Match[str], first: str) -> DateFound | 
     is_solar = 1300 <= year <= 1500 and match["mark"] == "/"  # noqa: PLR2004 - solar and lunar Hijri years
     if is_solar and month <= _MONTHS and day <= 31:  # noqa: PLR2004 - no day is above 31
         return DateFound(start, end, DateValue(None, None, None), 0.8, "date.hijri")
+    if match["mark"] == "." and _VERSION_BEFORE.search(low[max(0, start - 12) : start]):
+        return None
     if validators.is_calendar_day(year, month, day):
         value = DateValue(year, month, day)
     elif validators.is_calendar_day(year, day, month):
@@ -224,15 +180,12 @@ def _read_year_first(low: str, match: re.Match[str], first: str) -> DateFound | 
     )
 
 
-def _read_year_month(low: str, match: re.Match[str], first: str) -> DateFound | None:
+def _read_year_month(match: re.Match[str], first: str) -> DateFound | None:
     if len(first) != 4 or match["mark"] == ".":  # noqa: PLR2004 - a year in full
         return None
     year, month = int(first), int(match["second"])
-    if (
-        len(match["second"]) != 2
-        or not 1 <= month <= _MONTHS
-        or not 1900 <= year <= 2100
-    ):  # noqa: PLR2004 - years that a record can hold
+    is_month = len(match["second"]) == 2 and 1 <= month <= _MONTHS  # noqa: PLR2004 - a month in full
+    if not is_month or year not in _RECORD_YEARS:
         return None
     return DateFound(
         *match.span(), DateValue(year, month, None), 0.8, "date.month_year"
@@ -250,14 +203,11 @@ def _read_partial(
     if match["mark"] != "/":
         if match["mark"] == "." or not (first[0] == "0" and len(match["second"]) == 2):  # noqa: PLR2004 - two figures
             return _read_dotted(low, match, read, first)
-        if (
-            not _DATE_BEFORE.search(low[max(0, start - 40) : start])
-            or low[end : end + 1].isalpha()
-        ):
+        if not has_date_word(low, start) or low[end : end + 1].isalpha():
             return None
         return DateFound(start, end, read[0], 0.75, "date.partial", read[1])
-    is_next = last_end >= 0 and _RANGE_GAP.fullmatch(low, last_end, start) is not None
-    score = _weigh_partial(
+    is_next = last_end >= 0 and is_range_gap(low, last_end, start)
+    score = weigh_partial(
         low,
         (start, end),
         (int(first), int(match["second"])),
@@ -267,75 +217,6 @@ def _read_partial(
     if score == 0:
         return None
     return DateFound(start, end, read[0], score, "date.partial", read[1])
-
-
-def _weigh_partial(
-    low: str,
-    span: tuple[int, int],
-    parts: tuple[int, int],
-    *,
-    is_padded: bool,
-    is_next: bool,
-) -> float:
-    """Weigh whether two numbers with a slash are a month and a day; 0 if they are not."""
-    start, end = span
-    before, after = low[max(0, start - 40) : start], low[end : end + 24]
-    if is_next:
-        return 0.85
-    if _UNIT_AFTER.match(after) or before.endswith(("$", ">", "<", "=", "≥", "≤", "~")):
-        return 0.0
-    is_signed = _SIGNED_BEFORE.search(before) is not None
-    has_cue = is_signed or _DATE_BEFORE.search(before) is not None
-    has_time = _DATE_AFTER.match(after) is not None
-    near = _SCORE_BEFORE.search(before) or _SCORE_AFTER.match(after)
-    if near and not (
-        has_time or is_padded or before.endswith(("on ", "since ", "until "))
-    ):
-        return 0.0
-    is_day = parts[1] > _MONTHS
-    if has_cue or has_time:
-        if (
-            has_time
-            or is_day
-            or not _is_fraction(parts)
-            or is_signed
-            or _STRONG.search(before)
-        ):
-            return 0.9
-        return 0.85 if _opens_item(before, after) else 0.0
-    if is_padded:
-        return 0.85
-    if is_day:
-        return 0.75
-    closes = (
-        after[:1] in {".", ",", ";", ")", "|", "\n", ""} and not after[1:2].isdecimal()
-    )
-    return (
-        0.55
-        if closes
-        and before[-1:] == " "
-        and before[-2:-1].isalpha()
-        and parts[1] in _RARE_BASES
-        else 0.0
-    )
-
-
-def _opens_item(before: str, after: str) -> bool:
-    """Whether the numbers begin a line and a colon follows, as in a list of events."""
-    return after[:1] == ":" and before.rstrip("-*\u2022 ")[-1:] in {"", "\n"}
-
-
-_SIGNED_BEFORE: Final = re.compile(r"\b(?:by|per|w/|with) [a-z.\u2019' -]{3,34}, $")
-_STRONG: Final = re.compile(
-    r"\b(?:on|by|since|until|till|thru|due|dated|date|visit|seen|admitted|discharged|filled|"
-    r"last|next|f/?u|follow-?up|lmp|edd|dob|tomorrow|tmrw|today|from|after|before|placed|out|"
-    r"started|sent|mon|tues?|wed|thur?s?|fri|sat|sun|monday|tuesday|wednesday|thursday|"
-    r"friday|saturday|sunday|w/c|week of|for|entry|labs?|done|between|of|updated|back|note|lapsed|ends|through)\b[ ,:(]{0,3}$"
-)
-
-
-def _is_fraction(parts: tuple[int, int]) -> bool:
-    return parts[1] in _SCORE_BASES and parts[0] <= parts[1]
 
 
 def _read_dotted(

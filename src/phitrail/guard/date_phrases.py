@@ -7,13 +7,13 @@ happened or will ("since", "next", "seen"): "may" is mostly a verb, "sat" a satu
 "MWF" and "Thursdays" are schedules, and a month beside "guideline" is a publication.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
 from phitrail.guard.date_values import DateFound, DateValue, full_year
 from phitrail.guard.date_words import (
+    FOREIGN_MONTHS,
+    FOREIGN_WEEKDAYS,
     HOLIDAYS,
     MONTHS,
     ORDINAL_DAY,
@@ -27,17 +27,23 @@ from phitrail.guard.date_words import (
     spoken_number,
 )
 
-_YEAR: Final = r"(?:(?P<year>(?:18|19|20)\d\d)(?!\d)|['’](?P<short>\d\d)(?!\d))"
+_YEAR: Final = r"(?:(?P<year>(?:18|19|20)\d\d)(?!\d)|['\u2019](?P<short>\d\d)(?!\d))"
 _DAY_RIGHT: Final = re.compile(
-    r"\.?(?:,? |[/.-])?(?:the )?(?:(?P<day>\d{1,2})(?!\d|:\d|/\d{1,2}(?!\d)|\.\d| ?%|-year| ?mg| ?ml| ?tab| ?times)(?P<suffix>st|nd|rd|th)?"
-    rf"(?![a-z])(?:\s?[-–]\s?\d{{1,2}}(?![\d:/])(?:st|nd|rd|th)?)?|(?P<spoken>{SPOKEN_DAY})\b)"
-    rf"(?:(?:,? (?:of |in )?|, ?|[-/.]){_YEAR}|[-/](?P<pair>\d\d)(?![\d:/])|,? (?P<worded>{SPOKEN_YEAR})\b)?"
+    r"\.?(?:,? |[/.-])?(?:the )?(?:(?P<day>\d{1,2})(?!\d|:\d|/\d{1,2}(?!\d)|\.\d| ?%|"
+    r"-year| ?mg| ?ml| ?tab| ?times)(?P<suffix>st|nd|rd|th)?"
+    rf"(?![a-z])(?:\s?[-\u2013]\s?\d{{1,2}}(?![\d:/])(?:st|nd|rd|th)?)?|"
+    rf"(?P<spoken>{SPOKEN_DAY})\b)"
+    rf"(?:(?:,? (?:of |in )?|, ?|[-/.]){_YEAR}|[-/](?P<pair>\d\d)(?![\d:/])|,? "
+    rf"(?P<worded>{SPOKEN_YEAR})\b)?"
 )
 _YEAR_RIGHT: Final = re.compile(
-    rf"\.?(?:(?:,? (?:of |de )?|,|[-/.])?{_YEAR}|(?P<mark>[-/ ])(?P<pair>\d\d)(?![\d/%]|[:.]\d|[-–]\d| ?(?:mg|ml|y|mcg|%|[ap]m|h))|,? (?:of )?(?P<worded>{SPOKEN_YEAR})\b)"
+    rf"\.?(?:(?:,? (?:of |de )?|,|[-/.])?{_YEAR}|(?P<mark>[-/ "
+    rf"])(?P<pair>\d\d)(?![\d/%]|[:.]\d|[-\u2013]\d| ?(?:mg|ml|y|mcg|%|[ap]m|h))|,? "
+    rf"(?:of )?(?P<worded>{SPOKEN_YEAR})\b)"
 )
 _DAY_LEFT: Final = re.compile(
-    r"(?:(?:\bthe )?(?<![\w.:/-])(?P<ordinal>\d{1,2})(?P<suffix>st|nd|rd|th)|(?<![\w.:/-])(?P<day>\d{1,2})(?P<dot>\.)?|(?:\bthe )?\b(?P<spoken>"
+    r"(?:(?:\bthe )?(?<![\w.:/-])(?P<ordinal>\d{1,2})(?P<suffix>st|nd|rd|th)|"
+    r"(?<![\w.:/-])(?P<day>\d{1,2})(?P<dot>\.)?|(?:\bthe )?\b(?P<spoken>"
     + ORDINAL_DAY
     + r"))(?P<gap> (?:of |de |day of )?|[-/.]|,? ?)$"
 )
@@ -47,40 +53,54 @@ _MODIFIER: Final = re.compile(
     r"\b(?:early|mid|late|beginning of|end of|middle of)[ -]$"
 )
 _MONTH_BEFORE: Final = re.compile(
-    r"\b(?:in|since|by|until|till|before|after|during|last|next|this|early|mid|late|of|through|thru|from|"
-    r"to|around|past|between|and|mid-|end of|due|born|for|back in)[ -](?:early |late |mid[ -])?$"
+    r"\b(?:in|since|by|until|till|before|after|during|last|next|this|early|mid|late|of|"
+    r"through|thru|from|"
+    r"to|around|past|between|and|mid-|end of|due|born|for|back in)[ -](?:early |late |"
+    r"mid[ -])?$"
 )
 _WEAK_MONTH_BEFORE: Final = re.compile(
-    r"\b(?:in|since|by|until|till|before|during|last|next|early|mid|late|end of|beginning of|through|thru)[ -](?:early |late |mid[ -])?$"
+    r"\b(?:in|since|by|until|till|before|during|last|next|early|mid|late|end of|"
+    r"beginning of|through|thru)[ -](?:early |late |mid[ -])?$"
 )
 _SHORT_DAY_BEFORE: Final = re.compile(
-    r"\b(?:on|since|until|till|til|by|next|last|thru|through|back|moved to|to|for|this|due|hd|in|home|again|before|after|friday|phone|recheck|seen) $"
+    r"\b(?:on|since|until|till|til|by|next|last|thru|through|back|moved to|to|for|this|"
+    r"due|hd|in|home|again|before|after|friday|phone|recheck|seen) $"
 )
 _SCHEDULE_BEFORE: Final = re.compile(
-    r"\b(?:every|each|all|most|q|weekly on|alternate|any)\s$|(?:day|mon|wed|fri|tues?|thur?s?)\s?(?:/|-|–|, | and | through | to | or )\s?$|(?:mon|tues|wednes|thurs|fri|satur|sun)day $"
+    r"\b(?:every|each|all|most|q|weekly on|alternate|any)\s$|(?:day|mon|wed|fri|tues?|"
+    r"thur?s?)\s?(?:/|-|\u2013|, | and | through | to | or )\s?$|(?:mon|tues|wednes|"
+    r"thurs|fri|satur|sun)day $"
 )
 _SCHEDULE_AFTER: Final = re.compile(
-    r"s\b|\s?(?:/|-|–|, | through | to | and | or )\s?(?:mon|tue|wed|thu|fri|sat|sun|m/|w/)|-night\b|-morning\b"
+    r"s\b|\s?(?:/|-|\u2013|, | through | to | and | or )\s?(?:mon|tue|wed|thu|fri|sat|"
+    r"sun|m/|w/)|-night\b|-morning\b"
     r"| (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b|-only\b"
 )
 _WEEKDAY_TAIL: Final = re.compile(
-    rf",? (?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)\b|{ORDINAL_DAY}\b|\d{{1,2}}(?=[ .,;]|$)(?! ?(?:am|pm|a\b(?! las)|p\b|mg|ml|%|:|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)))| (?:night|evening)\b"
+    rf",? (?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)\b|{ORDINAL_DAY}\b|\d{{1,2}}(?=[ .,;]|"
+    rf"$)(?! ?(?:am|pm|a\b(?! las)|p\b|mg|ml|%|:|jan|feb|mar|apr|may|jun|jul|aug|sep|"
+    rf"oct|nov|dec)))| (?:night|evening)\b"
 )
 _WEEKDAY_LEAD: Final = re.compile(
     r"(?:\bthe )?\b(?:first|second|third|fourth|last|1st|2nd|3rd|4th) $"
 )
 _IN_MONTH: Final = re.compile(r" (?:in|of) (?=[a-z])")
 _PUBLICATION_BEFORE: Final = re.compile(
-    r"\b(?:guidelines?|guidance|statement|recommendations?|warning|advisory|edition|label|labeling|bulletin|alert|"
-    r"communication|consensus|criteria|edits changed|curr|index|published|version|\bj|med|rev|lancet|ann|fda|cdc|who|acog|"
-    r"aha|acc|ada|idsa|nice|uspstf|aap|esc)[\s,:;(]{0,3}(?:(?:of|in|from|dated|updated|revised|as of|[a-z]{3}/)[\s:]{0,2}){0,2}$"
+    r"\b(?:guidelines?|guidance|statement|recommendations?|warning|advisory|edition|"
+    r"label|labeling|bulletin|alert|"
+    r"communication|consensus|criteria|edits changed|curr|index|published|version|\bj|"
+    r"med|rev|lancet|ann|fda|cdc|who|acog|"
+    r"aha|acc|ada|idsa|nice|uspstf|aap|esc)[\s,:;(]{0,3}(?:(?:of|in|from|dated|updated|"
+    r"revised|as of|[a-z]{3}/)[\s:]{0,2}){0,2}$"
 )
 _PUBLICATION_AFTER: Final = re.compile(
-    r"[\s,)]{0,2}(?:guidance|guidelines?|statement|recommendation|update\b|edition|label\b|safety communication|"
+    r"[\s,)]{0,2}(?:guidance|guidelines?|statement|recommendation|update\b|edition|"
+    r"label\b|safety communication|"
     r"consensus|advisory|;\d|issue\b|is [a-z]{3,14} (?:awareness )?month)"
 )
 _NOT_HOLIDAY_AFTER: Final = re.compile(
-    r" ?(?:disease|factor|tree|egg|seals?|island|rn\b|lily|pattern|cactus|rose|party|gift)|[ -]?(?:sunday )?brunch"
+    r" ?(?:disease|factor|tree|egg|seals?|island|rn\b|lily|pattern|cactus|rose|party|"
+    r"gift)|[ -]?(?:sunday )?brunch"
 )
 _HOLIDAY_WEAK: Final = frozenset(
     (
@@ -102,10 +122,13 @@ _HOLIDAY_WEAK: Final = frozenset(
     )
 )
 _HOLIDAY_BEFORE: Final = re.compile(
-    r"\b(?:on|since|until|till|by|before|after|during|last|next|over|at|around|for|of|in|every|this|eval|due|was|is|visit|discharged|observ\w+|drink|the|through|from) (?:last |next |the |week of )?$"
+    r"\b(?:on|since|until|till|by|before|after|during|last|next|over|at|around|for|of|"
+    r"in|every|this|eval|due|was|is|visit|discharged|observ\w+|drink|the|through|from) "
+    r"(?:last |next |the |week of )?$"
 )
 _SEASON_BEFORE: Final = re.compile(
-    r"\b(?:(?:early|late|mid)[ -]|(?:since|until|by|before|during|in|over) (?:the |this |last |next |early |late |mid[- ])?)$"
+    r"\b(?:(?:early|late|mid)[ -]|(?:since|until|by|before|during|in|over) (?:the |"
+    r"this |last |next |early |late |mid[- ])?)$"
 )
 _PLAIN: Final = 31
 _DAYS: Final = range(1, 32)
@@ -141,9 +164,9 @@ def _read_month(low: str, text: str, match: re.Match[str]) -> DateFound | None:
     day_left = _DAY_LEFT.search(left)
     if day_left and _day(day_left) in _DAYS and not (right and day_left["dot"]):
         return _read_day_first(low, match, day_left, window, month)
-    if right and _day(right) in _DAYS:
-        if _is_plausible_right(low, text, match, right):
-            return _read_month_first(low, match, right, left, month)
+    is_day_right = right is not None and _day(right) in _DAYS
+    if is_day_right and right and _is_plausible_right(low, text, match, right):
+        return _read_month_first(low, match, right, left, month)
     if (right := _YEAR_RIGHT.match(low, end)) and (year := _year(right)) is not None:
         is_short = right["pair"] is not None and right["year"] is None
         if not is_short or (right["mark"] == "-" or right["mark"] == "/"):
@@ -193,6 +216,10 @@ def _is_plausible_right(
 ) -> bool:
     """Whether a number behind a month is its day: "may 2 tablets" is not."""
     word = match.group()
+    if word in FOREIGN_MONTHS:
+        return False
+    if word == "may" and right.group()[0] in ".," and not right["suffix"]:
+        return _year(right) is not None
     if word not in WEAK_MONTHS or right["suffix"] or _year(right) is not None:
         return True
     if text[match.start()].isupper() and not right["spoken"]:
@@ -210,9 +237,17 @@ def _read_bare_month(
     start, end = match.span()
     word = match.group()
     before = low[max(0, start - 30) : start]
-    if len(word) <= 3 and word != "may":  # noqa: PLR2004 - abbreviations need a number
+    if len(word) <= 4 and word not in {"may", "june", "july"}:  # noqa: PLR2004 - abbreviations have three letters, or four
+        if not (_ABBREVIATED_BEFORE.search(before) and _CLOSES.match(low, end)):
+            return None
+    elif word in FOREIGN_MONTHS:
         return None
-    if word in WEAK_MONTHS:
+    elif word in _SURE_MONTHS and text[start].isupper():
+        begin = _with_modifier(low, start)
+        return _judged(
+            low, DateFound(begin, end, DateValue(None, month, None), 0.65, "date.month")
+        )
+    elif word in WEAK_MONTHS:
         is_upper = text[start].isupper()
         needed = (
             _WEAK_MONTH_BEFORE if word in {"may", "march", "august"} else _MONTH_BEFORE
@@ -226,6 +261,14 @@ def _read_bare_month(
     begin = _with_modifier(low, start)
     value = DateValue(None, month, None)
     return _judged(low, DateFound(begin, end, value, 0.7, "date.month"))
+
+
+_ABBREVIATED_BEFORE: Final = re.compile(
+    r"\b(?:since|until|till|in|last|next|thru|before|after) $"
+)
+_SURE_MONTHS: Final = frozenset(
+    "january february july september october november december".split()
+)
 
 
 def _with_modifier(low: str, start: int) -> int:
@@ -251,15 +294,11 @@ def _read_weekday(low: str, text: str, match: re.Match[str]) -> DateFound | None
     is_schedule = bool(
         _SCHEDULE_BEFORE.search(before) or _SCHEDULE_AFTER.match(low, end)
     )
-    if tail := _WEEKDAY_TAIL.match(low, end):
+    tail = _WEEKDAY_TAIL.match(low, end)
+    if tail and _is_day_tail(word, tail.group()):
         day = re.search(r"\d+", tail.group())
-        value = (
-            DateValue(None, None, int(day.group()))
-            if day and int(day.group()) <= _PLAIN
-            else nothing
-        )
-        if word not in SHORT_WEEKDAYS or "th" in tail.group() or text[start].isupper():
-            return DateFound(start, tail.end(), value, 0.88, "date.weekday")
+        value = DateValue(None, None, int(day.group())) if day else nothing
+        return DateFound(start, tail.end(), value, 0.88, "date.weekday")
     if is_schedule:
         return DateFound(
             start, end, nothing, 0.5, "date.weekday", None, is_neutral=True
@@ -268,6 +307,10 @@ def _read_weekday(low: str, text: str, match: re.Match[str]) -> DateFound | None
         is_tied = (
             _SHORT_DAY_BEFORE.search(before) is not None
             and _AMOUNT_AFTER.match(low, end) is None
+        ) or (
+            word in _PLAIN_SHORT
+            and (text[start:end].istitle() or word in {"fri", "thurs", "thur", "tues"})
+            and _CLOSES.match(low, end) is not None
         )
     else:
         is_tied = True
@@ -278,6 +321,19 @@ def _read_weekday(low: str, text: str, match: re.Match[str]) -> DateFound | None
     )
 
 
+def _is_day_tail(word: str, tail: str) -> bool:
+    """Whether what follows a weekday is a day of the month: "Monday 8" may be an hour."""
+    day = re.search(r"\d+", tail)
+    if day is None:
+        return word not in {"sat", "sun"} or "night" in tail or "even" in tail
+    number = int(day.group())
+    if number not in _DAYS or (word in {"sat", "sun"} and "th" not in tail):
+        return False
+    return number > 12 or not tail[-1].isdecimal() or word in FOREIGN_WEEKDAYS  # noqa: PLR2004 - hours end at 12
+
+
+_PLAIN_SHORT: Final = frozenset("mon tue tues wed weds thu thur thurs fri".split())
+_CLOSES: Final = re.compile(r"[.,;)\n]|$| for | with | at | by ")
 _AMOUNT_AFTER: Final = re.compile(
     r"\.? ?(?:\d\d ?%|\d\d\b(?!\d)|exposure|screen|light)"
 )
@@ -310,22 +366,18 @@ _WEEKEND: Final = re.compile(
 def _read_season(low: str, match: re.Match[str]) -> DateFound | None:
     start, end = match.span()
     before = low[max(0, start - 20) : start]
-    if right := _YEAR_RIGHT.match(low, end):
-        if right["year"] or right["short"]:
-            return DateFound(
-                start,
-                right.end(),
-                DateValue(_year(right), None, None),
-                0.88,
-                "date.season",
-            )
+    right = _YEAR_RIGHT.match(low, end)
+    if right and (right["year"] or right["short"]):
+        value = DateValue(_year(right), None, None)
+        return DateFound(start, right.end(), value, 0.88, "date.season")
     is_tied = _SEASON_BEFORE.search(before)
     if not is_tied or (
         match.group() in {"fall", "spring"}
         and not re.match(r"[\"'.,;)\n]|$", low[end : end + 1])
     ):
         return None
-    return DateFound(start, end, DateValue(None, None, None), 0.6, "date.season")
+    begin = _with_modifier(low, start)
+    return DateFound(begin, end, DateValue(None, None, None), 0.6, "date.season")
 
 
 def _day(match: re.Match[str]) -> int:
@@ -356,5 +408,6 @@ def _judged(low: str, date: DateFound) -> DateFound:
 
 _NOTICE_BEFORE: Final = re.compile(
     r"\b(?:fda|cdc|who|uspstf|ema|acog|aha|ada|cms|nice)\b[^.;\n]{0,24}"
-    r"(?:warning|advisory|communication|statement|alert|label|update|recommendation|guidance|memo)[\s,:;(]{0,3}(?:of |on |dated )?$"
+    r"(?:warning|advisory|communication|statement|alert|label|update|recommendation|"
+    r"guidance|memo)[\s,:;(]{0,3}(?:of |on |dated )?$"
 )

@@ -6,8 +6,6 @@ where a word of time stands before it and nothing after it makes it a rank ("the
 rib", "the 5th floor", "the 90th percentile").
 """
 
-# ruff: noqa: E501
-
 import re
 from typing import Final
 
@@ -28,17 +26,22 @@ _SLASHED: Final = re.compile(
     rf"(?: slash (?P<year>{SPOKEN_YEAR}|{SPOKEN_SHORT_YEAR}))?\b"
 )
 _ROW: Final = re.compile(
-    rf"(?:date of birth|birth date|dob|born)(?: is| was| on|:)? (?P<date>(?P<first>{_SPOKEN_NUMBER}) (?P<second>{_SPOKEN_NUMBER}) "
+    rf"(?:date of birth|birth date|dob|born)(?: is| was| on|:)? "
+    rf"(?P<date>(?P<first>{_SPOKEN_NUMBER}) (?P<second>{_SPOKEN_NUMBER}) "
     rf"(?P<year>{SPOKEN_YEAR}|{SPOKEN_SHORT_YEAR}))\b"
 )
 _BARE: Final = re.compile(
-    rf"the (?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)|(?P<spoken>{ORDINAL_DAY}))(?P<inst> inst\b\.?| instant\b)?(?!\w)"
+    rf"the (?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)|(?P<spoken>{ORDINAL_DAY}))(?P<inst> "
+    rf"inst\b\.?| instant\b)?(?!\w)"
 )
 _BARE_BEFORE: Final = re.compile(
-    r"\b(?:on|by|until|till|since|before|after|for|through|thru|from|around|of|due|between|and|to) $"
+    r"\b(?:on|by|until|till|since|before|after|for|through|thru|from|around|of|due|"
+    r"between|and|to|tonight|home) $|[,(|\u00b7:] $"
 )
 _BARE_AFTER: Final = re.compile(
-    r"[.,;:)?!\n]|$| (?:at|with|by|and|to|for|in the (?:morning|afternoon|evening)|is|was|because|so|when|then|if|after|before|due|or|through|of (?:this|next|last|the) month|she|he|we|they|asks)\b"
+    r"[.,;:)?!\n]|$| (?:at|with|by|and|to|for|in the (?:morning|afternoon|evening)|is|"
+    r"was|because|so|when|then|if|after|before|due|or|through|of (?:this|next|last|"
+    r"the) month|she|he|we|they|asks)\b"
 )
 _SCORE_BEFORE: Final = re.compile(
     r"(?:strength|scale|murmur|pain|grade|vision)[^.]{0,20}$"

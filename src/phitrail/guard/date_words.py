@@ -5,8 +5,6 @@ Portuguese, French, German), weekdays, holidays, seasons, and numbers in words. 
 lower case. `TRIGGER` finds any month, weekday, holiday or season in one pass.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
@@ -47,23 +45,34 @@ WEAK_MONTHS: Final = frozenset(MONTHS) - _ENGLISH | {
 }  # fmt: skip
 _WEEKDAYS: Final = (
     "monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tue|tues|wed|weds|thu|thur|"
-    "thurs|fri|sat|sun|lunes|martes|miércoles|miercoles|jueves|viernes|sábado|sabado|domingo"
+    "thurs|fri|sat|sun|lunes|martes|miércoles|miercoles|jueves|viernes|sábado|sabado|"
+    "domingo|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    "segunda-feira|terça-feira|quarta-feira|quinta-feira|sexta-feira|montag|dienstag|mittwoch|"
+    "donnerstag|freitag|samstag|sonntag"
 )
 WEEKDAYS: Final = frozenset(_WEEKDAYS.split("|"))
+FOREIGN_WEEKDAYS: Final = WEEKDAYS - frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed weds "
+    "thu thur thurs"
+    " fri sat sun".split()
+)
+FOREIGN_MONTHS: Final = frozenset(MONTHS) - _ENGLISH - {"febr"}
 SHORT_WEEKDAYS: Final = frozenset(
     "mon tue tues wed weds thu thur thurs fri sat sun".split()
 )
 _HOLIDAYS: Final = (
     "new year's day|new year's eve|new years day|new years eve|new year's|new years|"
-    "new year’s day|new year’s eve|new year’s|"
+    "new year\u2019s day|new year\u2019s eve|new year\u2019s|"
     "martin luther king day|martin luther king jr. day|mlk day|presidents' day|presidents day|"
-    "president's day|presidents’ day|groundhog day|valentine's day|valentines day|valentine’s day|"
+    "president's day|presidents\u2019 day|groundhog day|valentine's day|valentines day|"
+    "valentine\u2019s day|"
     "ash wednesday|mardi gras|fat tuesday|carnival week|carnival|palm sunday|maundy thursday|"
     "holy thursday|good friday|holy saturday|holy week|easter sunday|easter monday|easter|"
     "st. patrick's day|st patrick's day|saint patrick's day|st patricks day|passover|pesach|"
     "ramadan|eid al-fitr|eid al-adha|eid|laylat al-qadr|rosh hashanah|yom kippur|sukkot|purim|"
     "hanukkah|chanukah|diwali|holi|nowruz|vaisakhi|tet|lunar new year|chinese new year|"
-    "mother's day|mothers day|mother’s day|father's day|fathers day|father’s day|memorial day|"
+    "mother's day|mothers day|mother\u2019s day|father's day|fathers day|father\u2019s "
+    "day|memorial day|"
     "juneteenth|flag day|fourth of july|4th of july|the fourth of july|independence day|"
     "labor day|labour day|patriot day|columbus day|indigenous peoples' day|"
     "indigenous peoples day|halloween|all saints' day|all saints day|all souls' day|"
@@ -81,7 +90,9 @@ _HOLIDAYS: Final = (
 HOLIDAYS: Final = frozenset(_HOLIDAYS.split("|"))
 SEASONS: Final = frozenset("spring summer fall autumn winter".split())
 _UNITS: Final = "one two three four five six seven eight nine".split()
-_TEENS: Final = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TEENS: Final = (
+    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
 _TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ORDINAL_UNITS: Final = (
     "first second third fourth fifth sixth seventh eighth ninth".split()

@@ -35,16 +35,29 @@ def dates_of(text: str, low: str, runs: list[Run]) -> list[DateFound]:
     kept: list[DateFound] = []
     for date in found:
         if kept and date.start < kept[-1].end:
-            if (
-                kept[-1].is_neutral
-                or date.end - date.start > kept[-1].end - kept[-1].start
-            ):
-                kept[-1] = date
+            kept[-1] = _merged(kept[-1], date)
         elif kept and _is_weekday_of(low, kept[-1], date):
             kept[-1] = _joined(kept[-1], date)
         else:
             kept.append(date)
     return kept
+
+
+def _merged(one: DateFound, other: DateFound) -> DateFound:
+    """Join two readings of one place: the value of the longer, the room of both."""
+    longer = max(
+        one, other, key=lambda date: (not date.is_neutral, date.end - date.start)
+    )
+    end = max(one.end, other.end)
+    return DateFound(
+        one.start,
+        end,
+        longer.value,
+        longer.score,
+        longer.rule,
+        longer.alternative,
+        longer.is_neutral,
+    )
 
 
 def _is_weekday_of(low: str, day: DateFound, date: DateFound) -> bool:

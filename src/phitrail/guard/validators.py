@@ -7,6 +7,7 @@ rather than let it pass. Only ASCII digits count; other scripts are the normalis
 """
 
 import ipaddress
+from typing import Final
 
 _VIN_VALUES = dict(
     zip(
@@ -237,3 +238,33 @@ def is_calendar_day(year: int | None, month: int, day: int) -> bool:
         return False
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     return is_leap or (month, day) != (2, 29)
+
+
+def is_loinc(code: str) -> bool:
+    """Whether a code carries the LOINC check digit (LOINC Users' Guide: mod 10, Luhn)."""
+    number, _, check = code.partition("-")
+    return (
+        is_ascii_digits(number) and is_ascii_digits(check) and is_luhn(number + check)
+    )
+
+
+_DIHEDRAL: Final = (
+    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+)  # fmt: skip
+_TURNS: Final = (
+    "0123456789", "1576283094", "5803796142", "8916043527",
+    "9453126870", "4286573901", "2793806415", "7046913258",
+)  # fmt: skip
+_SNOMED_DIGITS: Final = range(6, 19)
+
+
+def is_snomed(digits: str) -> bool:
+    """Whether 6 to 18 digits end in the Verhoeff check digit (SNOMED CT, SCTID)."""
+    if len(digits) not in _SNOMED_DIGITS or not is_ascii_digits(digits):
+        return False
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        turned = int(_TURNS[place % len(_TURNS)][int(digit)])
+        check = int(_DIHEDRAL[check][turned])
+    return check == 0

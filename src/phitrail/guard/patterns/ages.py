@@ -7,8 +7,6 @@ itself gives an age over 89, or a year at least 90 years later, or when it lies 
 `_ALWAYS_OLD`: a fixed year, because this file reads no clock.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -22,15 +20,19 @@ _NUMBER: Final = re.compile(
     r"(?:9|1[0-2])(?<![\w.,/:<>$\u20ac\u00a3\u2265\u2264+-][91])\d(?![\d%/+]|[.,:]\d|-\d)"
 )
 _AFTER: Final = re.compile(
-    r"[ -]?(?:y/?o\b|yrs?\b|years?[ -](?:old|of age)|year-old|y\.o|yo[mf]?\b|[mf]\b(?![./])|y\b|"
+    r"[ -]?(?:y/?o\b|yrs?\b|years?[ -](?:old|of age)|year-old|y\.o|yo[mf]?\b|"
+    r"[mf]\b(?![./])|y\b|"
     r"jahre|ans\b|a\u00f1os|anos\b)"
 )
 _BEFORE: Final = re.compile(
-    r"(?:\bage(?:[\s:*|=\"'_]{1,6}(?:is |was )?)?|\baged|\bage of|\bturn(?:s|ed|ing))[\s:*|\"']{0,4}$"
+    r"(?:\bage(?:[\s:*|=\"'_]{1,6}(?:is |was )?)?|\baged|\bage of|\bturn(?:s|ed|"
+    r"ing))[\s:*|\"']{0,4}$"
 )
 _PERSON_BEFORE: Final = re.compile(
-    r"(?:\b(?:he|she|mother|father|mom|dad|grandmother|grandfather|gma|gpa|wife|husband|patient|pt|"
-    r"who|sister|brother|aunt|uncle|mrs?\.? [a-z'-]{2,20})|\)) (?:is|was|turns|turned)(?: now| already)? $"
+    r"(?:\b(?:he|she|mother|father|mom|dad|grandmother|grandfather|gma|gpa|wife|"
+    r"husband|patient|pt|"
+    r"who|sister|brother|aunt|uncle|mrs?\.? [a-z'-]{2,20})|\)) (?:is|was|turns|"
+    r"turned)(?: now| already)? $"
 )
 _LISTED_BEFORE: Final = re.compile(
     r"(?:\b(?:gma|gpa|mother|father|mom|dad|husband|wife|grandmother|grandfather|aunt|uncle|"
@@ -44,14 +46,18 @@ _LIMIT_BEFORE: Final = re.compile(
     r"(?:over|above|under|below|than|least|beyond|past|up to|until|of|between|and|≥|>)\s?$"
 )
 _WORDS: Final = re.compile(
-    r"\b(?:(?P<noun>nonagenarian|centenarian)|ninety(?:[ -](?:one|two|three|four|five|six|seven|"
-    r"eight|nine))?|(?:a |one )hundred(?: and)? (?:one|two|three|four|five|six|seven)|one hundred)\b"
+    r"\b(?:(?P<noun>nonagenarian|centenarian)|ninety(?:[ -](?:one|two|three|four|five|"
+    r"six|seven|"
+    r"eight|nine))?|(?:a |one )hundred(?: and)? (?:one|two|three|four|five|six|seven)|"
+    r"one hundred)\b"
 )
 _WORD_AGE_BEFORE: Final = re.compile(
     r"(?:\bage|\baged|\bturn(?:s|ed|ing)|\bis(?: an?)?|\bwas) $"
 )
 _BIRTH: Final = re.compile(
-    r"(?:\bborn(?: in| on)?|\bbirth ?year|\byear of birth|\bb\.|\bdob|\byob)(?:[\s:*|\"'(),=-]| the year| of the [a-z]{3,8}){0,8}((?:18|19)\d\d)(?![\d/-])"
+    r"(?:\bborn(?: in| on)?|\bbirth ?year|\bbirthdate|\byear of birth|\bb\.|\bdob|"
+    r"\byob)(?:[\s:*|\"'(),=-]| the year| of the [a-z]{3,8}){0,8}((?:18|"
+    r"19)\d\d)(?![\d/-])"
 )
 _BORN_YEAR: Final = re.compile(r"\bborn\b[^.;\n]{0,60}?\b((?:18|19)\d\d)\b(?![/-])")
 _YEARS: Final = re.compile(r"\b20[0-4]\d\b")

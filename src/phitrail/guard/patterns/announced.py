@@ -10,8 +10,6 @@
 Telephone and fax values are read by `phones`, because a number's length decides there.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
@@ -27,7 +25,8 @@ _LINK: Final = re.compile(
     r"(?:is|was|are|were|no|nos|number|numbers|num|nr|nbr|id|ids|code|ending|ends|end|in|"
     r"with|of|on file|for|the ssn|per registration|per fam|per family|per pd|at|to|as|"
     r"reads?|shows?|shown|read|says|confirmed|last four|last 4|last4|digits|policy|"
-    r"placeholder replaced|from|now|me|us|him|her|them|back|made|after|filed|logged)\b(?![-\w/])\.?))"
+    r"placeholder replaced|from|now|me|us|him|her|them|back|made|after|filed|"
+    r"logged)\b(?![-\w/])\.?))"
     r"{0,6}[ \t]{0,3}(?:\n[ \t]{0,3})?"
 )
 _DEVICE_LINK: Final = re.compile(
@@ -47,7 +46,7 @@ _LOGIN: Final = re.compile(
 )
 _PLATE_WORDS: Final = frozenset(
     "and the per in on is to for was he she at of by no or if as it an are his her has had not"
-    " with but so we yr yrs ml mg day mph did who".split()
+    " reg with but so we yr yrs ml mg day mph did who".split()
 )
 _PLATE_SIZES: Final = range(4, 10)
 _PLATE_LETTERS = 3
@@ -59,9 +58,18 @@ _WEAK_PLATE_CUES: Final = frozenset(
     " chevrolet nissan subaru hyundai kia jeep dodge bmw volvo mazda tesla buick gmc camry"
     " civic corolla accord f-150 minivan boat trailer tag aircraft".split()
 )
-_SHORTENED: Final = (
-    "no", "nos", "ref", "lic", "ins", "pt", "ext", "acc", "acct", "hosp", "rx", "tel", "ph", "num",
-)  # fmt: skip
+_SHORTENED: Final = tuple(
+    "no nos ref lic ins pt ext acc acct hosp rx tel ph num".split()
+)
+_COMMA_RULES: Final = frozenset(
+    {
+        "license.driver",
+        "license.professional",
+        "vehicle.plate",
+        "other.login",
+        "mrn.cue",
+    }
+)
 _SURE = 0.97
 _LIKELY = 0.9
 
@@ -76,6 +84,8 @@ def find_announced(text: str, low: str) -> list[Hit]:
         if kind is not None:
             people.read_sign(text, match, kind, hits)
         cue = CUES.get(phrase) or (None if kind else CUES.get(cue_key(phrase)))
+        if phrase == "dl" and low[match.start() - 1 : match.start()] == "/":
+            continue
         if cue is not None and (has_digit or cue.need is Need.WORD):
             _follow(text, low, match.end(), cue, phrase, hits)
     return hits
@@ -84,14 +94,10 @@ def find_announced(text: str, low: str) -> list[Hit]:
 def _follow(
     text: str, low: str, end: int, cue: Cue, phrase: str, hits: list[Hit]
 ) -> None:
-    if (
-        low.startswith(".", end)
-        and phrase.endswith(_SHORTENED)
-        or (
-            low.startswith(",", end)
-            and phrase.endswith("s")
-            or low.startswith(", -", end)
-        )
+    if (low.startswith(".", end) and phrase.endswith(_SHORTENED)) or (
+        (low.startswith(",", end) and phrase.endswith("s"))
+        or low.startswith(", -", end)
+        or (cue.rule in _COMMA_RULES and low.startswith(", ", end))
     ):
         end += 1
     link = _LINK.match(low, end)

@@ -6,8 +6,6 @@ from `phitrail.guard.dates`, and a caller that has them already passes them in. 
 standing names and places are the tagger's.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 from collections.abc import Sequence
 
 from phitrail.events.codes import IdentifierClass as Class
@@ -22,6 +20,7 @@ from phitrail.guard.patterns import (
     networks,
     phones,
     places,
+    register_codes,
     repeats,
     shapes,
 )
@@ -49,9 +48,12 @@ def find_patterns(text: str, dates: Sequence[DateFound] | None = None) -> list[F
     hits += announced.find_announced(text, low)
     hits += networks.find_addresses(text, low, runs)
     hits += ages.find_old_ages(text, low, runs, found)
+    if "." in text:
+        hits += shapes.find_pictures(low)
     if runs:
         hits += phones.find_uncued(text, low, runs)
         hits += shapes.find_shapes(text, low, runs)
+        hits += register_codes.find_register_codes(text, low, runs)
         hits += places.find_places(text, low, runs)
     if '"' in text:
         hits += keyed_values.find_keyed(text)

@@ -6,8 +6,6 @@ value is judged by its key; `display`, `value`, `text` and `name` also by the ke
 beside them and above them, because there a drug has a name as well.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,57 +18,64 @@ _TOKEN: Final = re.compile(
 )
 _SIGN: Final = re.compile(r'"\s{0,4}:')
 _ROWS: Final = (
-    (Class.NAME, "fullname|patientname|given|givenname|family|familyname|firstname|"
+    (Class.NAME, ("fullname|patientname|given|givenname|family|familyname|firstname|"
      "lastname|middlename|surname|maidenname|preferredname|nickname|mothersmaidenname|"
      "attending|attendingphysician|provider|providername|physician|prescriber|surgeon|"
      "nurse|author|signedby|orderedby|caregiver|contactname|guardian|spouse|emergencycontact|"
-     "who|patient|nextofkin|nok|pcp|referringprovider|employer|employername|interpreter|"
-     "recipient|sender|membername|subscribername|legalname|alias|mothername|fathername"),
-    (Class.MRN, "mrn|medicalrecordnumber|patientid|patientref|patientidentifier|pid|pid3|"
-     "recordnumber|chartnumber|chartid|empi|hospitalnumber|medicalrecord|patientnumber"),
+     "who|patient|nextofkin|nok|pcp|referringprovider|employer|employername|"
+     "recipient|sender|membername|subscribername|legalname|alias|mothername|fathername")),
+    (Class.MRN, ("mrn|medicalrecordnumber|patientid|patientref|patientidentifier|pid|pid3|"
+     "recordnumber|chartnumber|chartid|empi|hospitalnumber|medicalrecord|patientnumber")),
     (Class.SSN, "ssn|socialsecuritynumber|socialsecurity|ssnlast4|itin"),
-    (Class.HEALTH_PLAN, "memberid|membernumber|subscriberid|policynumber|policyid|groupnumber|"
+    (Class.HEALTH_PLAN, ("memberid|membernumber|subscriberid|policynumber|policyid|groupnumber|"
      "groupid|groupno|mbi|medicareid|medicaidid|insuranceid|insurancenumber|planid|"
-     "beneficiaryid|enrolleeid|insurancememberid|hicn"),
-    (Class.ACCOUNT, "account|accountnumber|accountid|accountno|acct|har|fin|guarantorid|"
-     "guarantornumber|invoicenumber|cardnumber|iban|routingaccount|billingaccount"),
-    (Class.PHONE, "phone|phonenumber|tel|telephone|mobile|cell|cellphone|homephone|workphone|"
-     "sms|pager|callback|contactphone|extension|whatsapp|mobilephone"),
+     "beneficiaryid|enrolleeid|insurancememberid|hicn")),
+    (Class.ACCOUNT, ("account|accountnumber|accountid|accountno|acct|har|fin|guarantorid|"
+     "guarantornumber|invoicenumber|cardnumber|iban|routingaccount|billingaccount")),
+    (Class.PHONE, ("phone|phonenumber|tel|telephone|mobile|cell|cellphone|homephone|workphone|"
+     "sms|pager|callback|contactphone|extension|whatsapp|mobilephone")),
     (Class.FAX, "fax|faxnumber"),
     (Class.EMAIL, "email|emailaddress"),
-    (Class.GEOGRAPHIC, "line|address|street|streetaddress|address1|address2|addressline1|"
+    (Class.GEOGRAPHIC, ("line|address|street|streetaddress|address1|address2|addressline1|"
      "addressline2|city|town|county|district|postalcode|zip|zipcode|postcode|facility|"
-     "facilityname|hospital|clinic|site|birthplace|location|placeofbirth|homeaddress"),
-    (Class.LICENSE, "npi|dea|deanumber|license|licensenumber|licenseno|driverslicense|clia|"
-     "upin|stateid|passport|passportnumber"),
+     "facilityname|hospital|clinic|site|birthplace|location|placeofbirth|homeaddress")),
+    (Class.LICENSE, ("npi|dea|deanumber|license|licensenumber|licenseno|driverslicense|clia|"
+     "upin|stateid|passport|passportnumber")),
     (Class.VEHICLE, "vin|plate|licenseplate|platenumber"),
-    (Class.DEVICE, "serial|serialnumber|serialno|deviceid|udi|carrierhrf|"
-     "deviceserial|imei|macaddress|distinctidentifier"),
-    (Class.BIOMETRIC, "biometric|biometricid|fingerprint|fingerprinttemplate|templateid|faceid|"
-     "voiceprint|irisid"),
+    (Class.DEVICE, ("serial|serialnumber|serialno|deviceid|udi|carrierhrf|"
+     "deviceserial|imei|macaddress|distinctidentifier")),
+    (Class.BIOMETRIC, (
+     "biometric|biometricid|fingerprint|fingerprinttemplate|templateid|faceid|"
+     "voiceprint|irisid")),
     (Class.PHOTO, "photo|photofile|photourl|facephoto|selfie"),
     (Class.IP_ADDRESS, "ip|ipaddress|senderip|lastloginip|clientip|remoteip"),
-    (Class.OTHER, "id|encounterid|encounternumber|visitid|visitnumber|claimid|claimnumber|"
+    (Class.OTHER, ("id|encounterid|encounternumber|visitid|visitnumber|claimid|claimnumber|"
      "accession|accessionnumber|ordernumber|orderid|specimenid|donorid|subjectid|"
      "participantid|userid|username|user|login|portaluser|caseid|casenumber|taskid|threadid|"
      "requestid|messageid|sessionid|appointmentid|referralid|authnumber|authorizationnumber|"
      "prescriptionnumber|rxnumber|rx|csn|ref|reference|handle|badge|employeeid|studyid|"
      "transactionid|confirmationnumber|ticket|tin|taxid|masteridentifier|uid|orderref|"
-     "patientuuid|uuid|personid|episodeid|resourceid|enc|encounter|kit|wristband"),
+     "patientuuid|uuid|personid|episodeid|resourceid|enc|encounter|kit|wristband")),
 )  # fmt: skip
 _KEYS: Final = {key: kind for kind, keys in _ROWS for key in keys.split("|")}
 _TEXT_KEYS: Final = {Class.NAME, Class.GEOGRAPHIC}
 _THING_KEYS: Final = frozenset(
-    "medication medications drug drugs allergy allergies lab labs test tests condition conditions"
-    " problem problems procedure procedures diagnosis diagnoses item items code coding form tool"
-    " tools function functions parameters model vaccine vaccines order orders guideline study trial"
+    "medication medications drug drugs allergy allergies lab labs test tests condition "
+    "conditions"
+    " problem problems procedure procedures diagnosis diagnoses item items code coding "
+    "form tool"
+    " tools function functions parameters model vaccine vaccines order orders "
+    "guideline study trial"
     " scores score class group section field fields column tablet ingredient result_type panel"
     " medicationcodeableconcept reaction substance type category valuecodeableconcept"
-    " productorservice unit devicename observation analyte component".split()
+    " software organization relatedartifact publisher library"
+    " questionnaire productorservice unit devicename observation analyte component".split()
 )
 _SYSTEMS: Final = (
-    ("ssn", Class.SSN), ("npi", Class.LICENSE), ("mrn", Class.MRN), ("medical-record", Class.MRN),
-    ("mbi", Class.HEALTH_PLAN), ("member", Class.HEALTH_PLAN), ("subscriber", Class.HEALTH_PLAN),
+    ("ssn", Class.SSN),
+    ("npi", Class.LICENSE), ("mrn", Class.MRN), ("medical-record", Class.MRN),
+    ("mbi", Class.HEALTH_PLAN),
+    ("member", Class.HEALTH_PLAN), ("subscriber", Class.HEALTH_PLAN),
     ("license", Class.LICENSE), ("dea", Class.LICENSE), ("udi", Class.DEVICE),
 )  # fmt: skip
 _ENTITY_TYPES: Final = {
@@ -92,15 +97,21 @@ _PERSON_KEYS: Final = frozenset(
     " authenticator attending contact interpreter observer source".split()
 )
 _NAME_SHAPE: Final = re.compile(
-    r"[^\W\d_a-z][\w'’.-]{0,30}(?:[ ,]{1,2}[^\W\d_][\w'’.\"()-]{0,30}){1,5}"
+    r"[^\W\d_a-z][\w'\u2019.-]{0,30}(?:[ ,]{1,2}[^\W\d_][\w'\u2019.\"()-]{0,30}){1,5}"
 )
 _NAME_VALUE: Final = re.compile(r"[^\W\d_][^\d\n{}<>]{1,60}")
 _WORDS_OF_STATE: Final = frozenset(
-    "null none unknown n/a na true false active final completed male female other official usual"
+    "null none unknown n/a na true false active final completed male female other "
+    "official usual"
     " home work mobile self string draft pending normal high low yes no patient provider user"
     " assistant system anonymous redacted withheld".split()
 )
+_IMPLANT_KEYS: Final = frozenset(
+    "implanted implantdate serial serialnumber udi carrierhrf udicarrier model".split()
+)
 _MOST_DEPTH: Final = 64
+_NAME_GAPS: Final = 5
+_PLACE_GAPS: Final = 8
 
 
 @dataclass(slots=True)
@@ -146,9 +157,24 @@ def _judge(frame: _Frame, above: list[_Frame], hits: list[Hit]) -> None:
     beside = {key: value for key, _, _, value in frame.strings}
     path = [frame.owner, *(outer.owner for outer in reversed(above))]
     for key, start, end, value in frame.strings:
+        if "^" in value:
+            _split_composite(start, value, hits)
+            continue
         kind = _kind(key, value, beside, path)
         if kind is not None and _is_value(kind, key, value):
             hits.append(Hit(start, end, kind, 0.88, f"keyed.{kind.value}"))
+
+
+def _split_composite(start: int, value: str, hits: list[Hit]) -> None:
+    """Read a field of HL7 version 2, whose parts stand between carets."""
+    at = start
+    for part in value.split("^"):
+        digits = sum("0" <= sign <= "9" for sign in part)
+        if digits > 3:  # noqa: PLR2004 - a number of a person has four digits
+            hits.append(Hit(at, at + len(part), Class.OTHER, 0.85, "keyed.composite"))
+        elif part.isalpha() and len(part) > 4 and part[0].isupper():  # noqa: PLR2004 - shorter parts are codes
+            hits.append(Hit(at, at + len(part), Class.NAME, 0.75, "keyed.composite"))
+        at += len(part) + 1
 
 
 def _kind(
@@ -162,6 +188,8 @@ def _kind(
     if key == "reference":
         return None
     kind = _KEYS.get(key)
+    if key in {"lot", "lotnumber"} and beside.keys() & _IMPLANT_KEYS:
+        return Class.DEVICE
     if kind in _TEXT_KEYS and owner in _THING_KEYS:
         return None
     if key == "id" and "-" not in value and len(value) < 4:  # noqa: PLR2004 - a row number, not an id
@@ -211,19 +239,25 @@ def _is_value(kind: Class, key: str, value: str) -> bool:
         return (
             _NAME_VALUE.fullmatch(value) is not None
             and value[0].isupper()
-            and value.count(" ") <= 5
-        )  # noqa: PLR2004 - more is a sentence
+            and value.count(" ") <= _NAME_GAPS
+        )
     if kind is Class.GEOGRAPHIC:
         is_named = value[:1].isupper() or value[:1].isdecimal()
         return (
             is_named
-            and value.count(" ") <= 8
+            and value.count(" ") <= _PLACE_GAPS
             and (has_digit or key != "location" or " " in value)
-        )  # noqa: PLR2004 - more is a sentence
+        )
     if kind is Class.EMAIL:
         return "@" in value
+    if (
+        kind is Class.OTHER
+        and key in {"ref", "reference"}
+        and re.fullmatch(r"[\d.<>= -]+", value)
+    ):
+        return False
     if kind is Class.OTHER and " " in value:
-        return sum("0" <= sign <= "9" for sign in value) > 3  # noqa: PLR2004 - a code has four digits
+        return sum("0" <= sign <= "9" for sign in value) > 2  # noqa: PLR2004 - a code has three digits
     if key in {"user", "login", "username", "portaluser", "handle"}:
         return " " not in value
     return has_digit

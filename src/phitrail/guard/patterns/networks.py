@@ -6,8 +6,6 @@ are nobody's, and so is a bare host. A dotted number is an IP address when it pa
 and is not a version, a section or a part of an object identifier.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
@@ -78,9 +76,8 @@ def _find_emails(text: str, hits: list[Hit]) -> None:
         if local and host and not text[at + 1].isspace():
             start = at - len(local.group())
             hits.append(Hit(start, host.end(), Class.EMAIL, 0.99, "email"))
-        elif handle := _HANDLE.match(text, at):
-            if not text[at - 1 : at].isalnum():
-                hits.append(Hit(at, handle.end(), Class.OTHER, 0.8, "other.handle"))
+        elif (handle := _HANDLE.match(text, at)) and not text[at - 1 : at].isalnum():
+            hits.append(Hit(at, handle.end(), Class.OTHER, 0.8, "other.handle"))
         at = text.find("@", at + 1)
 
 
@@ -130,14 +127,19 @@ def is_personal_link(link: str) -> bool:
 
 def _read_dotted(low: str, start: int, hits: list[Hit]) -> None:
     match = _DOTTED.match(low, start)
-    if match and validators.is_ipv4(match.group()):
-        if not _VERSION_BEFORE.search(low[max(0, start - 12) : start]):
-            hits.append(Hit(*match.span(), Class.IP_ADDRESS, 0.95, "ip.v4"))
+    if match is None or _VERSION_BEFORE.search(low[max(0, start - 12) : start]):
+        return
+    if validators.is_ipv4(match.group()):
+        hits.append(Hit(*match.span(), Class.IP_ADDRESS, 0.95, "ip.v4"))
 
 
 def _find_coloned(low: str, hits: list[Hit]) -> None:
-    for match in _COLONED.finditer(low):
-        if validators.is_ipv6(match.group()):
-            hits.append(Hit(*match.span(), Class.IP_ADDRESS, 0.95, "ip.v6"))
-    for match in _HARDWARE.finditer(low):
-        hits.append(Hit(*match.span(), Class.DEVICE, 0.85, "device.hardware"))
+    hits += [
+        Hit(*match.span(), Class.IP_ADDRESS, 0.95, "ip.v6")
+        for match in _COLONED.finditer(low)
+        if validators.is_ipv6(match.group())
+    ]
+    hits += [
+        Hit(*match.span(), Class.DEVICE, 0.85, "device.hardware")
+        for match in _HARDWARE.finditer(low)
+    ]

@@ -6,8 +6,6 @@ they are nobody's. `announced` finds the signs (`KINDS`); the name is read besid
 A licence number that follows a credential without a cue word is taken as well.
 """
 
-# ruff: noqa: E501
-
 import re
 from typing import Final
 
@@ -21,13 +19,20 @@ _BIG: Final = "A-Z\u00c0-\u00d6\u00d8-\u00de" + "".join(
 )
 _MARK: Final = "['\u2019]"
 _REST: Final = rf"[^\W\d_]{{1,24}}(?:(?:-|{_MARK}(?![sS]\b))[^\W\d_]{{1,24}}){{0,2}}"
-_PART: Final = rf"(?:(?:[OD]{_MARK}|d{_MARK}|al-|El-|Al-)?[{_BIG}]{_REST}|[{_BIG}]\.?(?![\w'\u2019]))"
-_PARTICLE: Final = r"(?:de la|de los|de|del|da|dos|di|van der|van den|van|von|der|la|le|bin|ibn|bint|al|el|ten|ter)"
+_PART: Final = (
+    rf"(?:(?:[OD]{_MARK}|d{_MARK}|al-|El-|Al-)?[{_BIG}]{_REST}"
+    rf"|[{_BIG}]\.?(?![\w'\u2019]))"
+)
+_PARTICLE: Final = (
+    r"(?:de la|de los|de|del|da|dos|di|van der|van den|van|von|der|la|le|bin|ibn|bint|"
+    r"al|el|ten|ter)"
+)
 _NAME: Final = re.compile(
     rf"{_PART}(?:(?:(?: {_PARTICLE})? |(?<=\w\.)){_PART}){{0,3}}(?![^\W\d_])"
 )
 _LISTED: Final = re.compile(
-    rf"(?:(?:Dr|Mr|Mrs|Ms|DR|MR|MRS|MS)\.? )?(?P<name>{_PART}(?:,? (?:{_PARTICLE} )?{_PART}){{0,4}})(?![^\W\d_])"
+    rf"(?:(?:Dr|Mr|Mrs|Ms|DR|MR|MRS|MS)\.? )?(?P<name>{_PART}(?:,? (?:{_PARTICLE} "
+    rf")?{_PART}){{0,4}})(?![^\W\d_])"
 )
 _BACKWARD: Final = re.compile(
     rf"(?<![\w'\u2019.-])(?P<name>{_PART}(?:(?: {_PARTICLE})? {_PART}){{0,3}})$"
@@ -38,7 +43,8 @@ _LABEL_END: Final = re.compile(
 )
 _LINE_START: Final = re.compile(r"(?:^|[\n|*;,.(\t]|  )[\s*_#>-]{0,4}$")
 _LICENSE: Final = re.compile(
-    r" ?[,(] ?(?:[A-Z]{2} )?(?!NPI|DEA|UPIN|PIN)(?P<code>(?=[A-Z]{0,4}[ -]?\d{4})[A-Z]{0,4}[ -]?\d{4,10})(?![\w/.-]\d|\w)"
+    r" ?[,(] ?(?:[A-Z]{2} )?(?!NPI|DEA|UPIN|PIN)(?P<code>(?=[A-Z]{0,4}[ "
+    r"-]?\d{4})[A-Z]{0,4}[ -]?\d{4,10})(?![\w/.-]\d|\w)"
 )
 _TITLES: Final = (
     "dr|drs|mr|mrs|ms|miss|mx|prof|professor|doctor|rev|nurse|deputy|officer|capt|sgt|"
@@ -74,23 +80,31 @@ KINDS: Final = {
 _NOT_NAMES: Final = frozenset(
     "patient name dear team provider colleague colleagues doctor attending nurse the this that"
     " your our care department hospital clinic center medical medicine service services health"
-    " insurance plan pain chest heart lung liver blood home date time age sex dob mrn male female"
-    " none unknown utilization management appeals records billing pharmacy accounts customer sir"
+    " insurance plan pain chest heart lung liver blood home date time age sex dob mrn "
+    "male female"
+    " none unknown utilization management appeals records billing pharmacy accounts "
+    "customer sir"
     " madam all whom status summary report note visit admission discharge assessment denies"
     " reports states has is was presents education instructions advised stable alert agrees"
-    " declined claims prior family parents icu ed or rn md do np pa ct mri day night shift charge"
+    " declined claims prior family parents icu ed or rn md do np pa ct mri day night "
+    "shift charge"
     " on call called follow up consult board certified emergency surgery cardiology radiology"
-    " oncology neurology primary internal general pediatrics to by per from no and read back seen"
+    " oncology neurology primary internal general pediatrics to by per from no and "
+    "read back seen"
     " occupational transplant intake pediatric genetics reviewer renal appeal last filled id"
-    " dr mr mrs ms with for in at of a an as it he she they we you please thank thanks re request"
+    " dr mr mrs ms with for in at of a an as it he she they we you please thank thanks "
+    "re request"
     " denial letter order number phone fax email address hello hi new old current active member"
-    " results result labs imaging medication medications diagnosis history allergies problem plan"
+    " results result labs imaging medication medications diagnosis history allergies "
+    "problem plan"
     " recommend review referral office clinical director supervisor manager nursing physician"
     " therapy physical cleft craniofacial orthopedics psychiatry dermatology urology hospice"
-    " upin npi dea i if when then also not but so these those there here what why how which who yes".split()
+    " upin npi dea i if when then also not but so these those"
+    " there here what why how which who yes".split()
 )
 _SMALL_NOT: Final = _NOT_NAMES | frozenset(
-    "appt appointment said says about today tomorrow aware notified paged rounds orders my his her"
+    "appt appointment said says about today tomorrow aware notified paged rounds "
+    "orders my his her"
     " recs had can may should would after before first again until ordered wants ok recommended"
     " thinks will rec notes wants asked told made let order please signed".split()
 )

@@ -7,8 +7,6 @@ international form behind `+`. With a cue, seven digits, four (behind "ext", "pa
 lines that anybody may call are nobody's number and are left alone.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
@@ -21,8 +19,8 @@ from phitrail.guard.patterns.hits import Hit
 
 _EXTENSION = r"(?:(?:,? ?(?:ext|extn|extension|x)\.? ?#?|(?<=\d)x)\d{1,6}(?![\d/]))?"
 _SEPARATED: Final = re.compile(
-    r"(?:\+?1[ .-]{0,3})?(?:\(\d{3}\)|\d{3}\)?)[ ]?[-./• ]?[ ]?\d{3}[ ]?[-./• ]?[ ]?\d{4}(?!\d|[-/]\d)"
-    + _EXTENSION,
+    r"(?:\+?1[ .-]{0,3})?(?:\(\d{3}\)|\d{3}\)?)[ ]?[-./• ]?[ ]?\d{3}[ ]?[-./• ]?[ "
+    r"]?\d{4}(?!\d|[-/]\d)" + _EXTENSION,
     re.IGNORECASE,
 )
 _INTERNATIONAL: Final = re.compile(
@@ -102,7 +100,7 @@ def _match_uncued(text: str, start: int) -> re.Match[str] | None:
         and text[start] != "+"
         and not _AT.search(text, max(0, start - 4), start)
     ):
-        return None
+        return match if _is_plain(number) else None
     is_regular = _REGULAR.match(number) is not None
     digits = dialled(number)
     return (
@@ -110,6 +108,12 @@ def _match_uncued(text: str, start: int) -> re.Match[str] | None:
         if validators.is_us_phone(digits) or (is_regular and digits[0] > "1")
         else None
     )
+
+
+def _is_plain(number: str) -> bool:
+    """Whether ten figures in a row keep every rule of the numbering plan."""
+    digits = dialled(number)
+    return validators.is_us_phone(digits) and digits[0] > "1" and digits[3] > "1"
 
 
 def dialled(number: str) -> str:
@@ -149,7 +153,10 @@ def follow_cue(
         low[max(0, start - 48) : start]
     ):
         return
-    hits.append(Hit(match.start(), match.end(), cue.identifier_class, 0.96, cue.rule))
+    first = match.start()
+    if low[first - 1 : first] == "x" and not low[first - 2 : first - 1].isalnum():
+        first -= 1
+    hits.append(Hit(first, match.end(), cue.identifier_class, 0.96, cue.rule))
 
 
 def _match_cued(text: str, start: int, cue: Cue, phrase: str) -> re.Match[str] | None:

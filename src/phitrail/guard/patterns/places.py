@@ -7,8 +7,6 @@ five digits alone are a laboratory number or a code. The first three digits of a
 may stay under 45 CFR 164.514(b)(2)(i)(B); that is the policy's choice, not the rule's.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
@@ -17,25 +15,26 @@ from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _SURE: Final = (
-    "street|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|highway|hwy|parkway|pkwy|"
+    "street|avenue|ave|road|rd|boulevard|blvd|lane|ln|highway|hwy|parkway|pkwy|"
     "terrace|terr|expressway|turnpike|tpke|causeway|freeway|crossing|alley|calle|avenida|"
     "rue|strasse|straße|plaza|esplanade|crescent|cres|broadway|trail|trl"
 )
 _OPEN: Final = (
-    "st|dr|ct|court|way|pl|place|cir|circle|sq|square|loop|row|run|path|pass|point|pt|park|"
+    "st|dr|drive|av|ct|court|way|pl|place|cir|circle|sq|square|loop|row|run|path|pass|"
+    "point|pt|park|"
     "hill|hl|ridge|rdg|cove|cv|walk|mews|close|glen|bend|view|vista|gate|landing|hollow|"
     "knoll|meadow|meadows|manor|green|commons|grove|heights|hts|ter|pike|mill|creek|bluff|"
     "bay|harbor|wharf|quay|camino|via|paseo"
 )
 _UNIT: Final = (
-    r"(?:,? ?(?:#|apt|apartment|unit|suite|ste|rm|lot|trlr|bldg|floor|fl|spc|no)\b\.? ?#?"
-    r"[A-Za-z0-9-]{1,6}|,? ?# ?[A-Za-z0-9-]{1,6})?"
+    r"(?:,? ?(?:#|apt|apartment|unit|suite|ste|rm|lot|trlr|bldg|floor|fl|spc)\b\.? ?#?"
+    r"(?=[A-Za-z]?-?\d|[A-Za-z]\b)[A-Za-z0-9-]{1,6}|,? ?# ?[A-Za-z0-9-]{1,6})?"
 )
 _HEAD: Final = re.compile(
     r"\d(?<![\w./:$-]\d)\d{0,5}(?:[A-Za-z](?= )|-\d{1,5}| 1/2)? (?=[^\W_])"
 )
 _WORD: Final = re.compile(
-    r"(?:[^\W\d_]|\d{1,3}(?:st|nd|rd|th|ST|ND|RD|TH)\b)[\w'’-]{0,20}(\.?)(?: |(?=\W|$))"
+    r"(?:[^\W\d_]|\d{1,3}(?:st|nd|rd|th|ST|ND|RD|TH)\b)[\w'\u2019-]{0,20}(\.?)(?: |(?=\W|$))"
 )
 _TAIL: Final = re.compile(r"(?: (?:NE|NW|SE|SW|N|S|E|W)\b\.?)?" + _UNIT, re.IGNORECASE)
 _SURE_SUFFIXES: Final = frozenset(_SURE.split("|"))
@@ -43,15 +42,19 @@ _OPEN_SUFFIXES: Final = frozenset(_OPEN.split("|"))
 _ABBREVIATED: Final = frozenset("n s e w ne nw se sw st mt ft dr".split())
 _SMALL_WORDS: Final = frozenset("of de la del los las the el von van du des".split())
 _MOST_WORDS: Final = 6
+_SMALL_STREET: Final = 3
+_HOUSE_SIZE: Final = 6
 _BEHIND_HOUSE: Final = frozenset(" -,")
 _NUMBERED: Final = re.compile(
-    r"\d(?<![\w./:$-]\d)\d{0,5} (?:(?:N|S|E|W|North|South|East|West) )?(?:(?:county|state|us|old) )?"
-    r"(?:road|rd|highway|hwy|route|rte|rt|(?-i:CR|SR|FM)(?= \d\d)|avenue|ave)\.? \d{1,5}[A-Z]?\b(?!\.\d)"
-    + _UNIT,
+    r"\d(?<![\w./:$-]\d)\d{0,5} (?:(?:N|S|E|W|North|South|East|West) )?(?:(?:county|"
+    r"state|us|old) )?"
+    r"(?:road|rd|highway|hwy|route|rte|rt|(?-i:CR|SR|FM)(?= \d\d)|avenue|ave)\.? "
+    r"\d{1,5}[A-Z]?\b(?!\.\d)" + _UNIT,
     re.IGNORECASE,
 )
 _BOX: Final = re.compile(
-    r"(?:\bp\.? ?o\.? ?(?:box|b\.)|\bpost office box|\bpobox|\b(?:rr|hc|psc|cmr|rural route) ?#?\d{1,3},? box|^box|\n *box)"
+    r"(?:\bp\.? ?o\.? ?(?:box|b\.)|\bpost office box|\bpobox|\b(?:rr|hc|psc|cmr|rural "
+    r"route) ?#?\d{1,3},? box|^box|\n *box)"
     r" ?#?[a-z0-9-]{1,8}"
 )
 _STATES: Final = (
@@ -69,15 +72,20 @@ _STATE_NAMES: Final = (
 )
 _ZIP: Final = re.compile(r"\d(?<![\w.$#/-]\d)\d{4}(?:-\d{4})?(?![\w%/]|[.,-]\d)")
 _BEFORE_ZIP: Final = re.compile(
-    rf"(?:(?:^|[^A-Za-z])(?:{_STATES})|(?:^|[^A-Za-z])[A-Z]\.[A-Z]\.|\b(?i:{_STATE_NAMES}|zip|zip code|zipcode|postal code|postcode))"
+    rf"(?:(?:^|[^A-Za-z])(?:{_STATES})|(?:^|[^A-Za-z])[A-Z]\.[A-Z]\.|"
+    rf"\b(?i:{_STATE_NAMES}|zip|zip code|zipcode|postal code|postcode))"
     r"[\s,.:*|\"#-]{0,4}$"
 )
 _NEAR: Final = 60
 _NOT_STREET: Final = frozenset(
-    "mg mcg ml kg g unit units day days week weeks month months year years hour hours minute minutes"
-    " times with and or for in on at to by per from patient patients is was had has then tab tabs"
-    " tablet tablets dose doses mm cm yo y yr yrs old more view views slice lead channel am pm hr hrs"
-    " a an he she they who were be will should may can no not as but if so that this min mmol mmhg bpm".split()
+    "h mg mcg ml kg g unit units day days week weeks month months year years hour "
+    "hours minute minutes"
+    " times with and or for in on at to by per from patient patients is was had has "
+    "then tab tabs"
+    " tablet tablets dose doses mm cm yo y yr yrs old more view views slice lead "
+    "channel am pm hr hrs"
+    " a an he she they who were be will should may can no not as"
+    " but if so that this min mmol mmhg bpm".split()
 )
 
 
@@ -85,7 +93,7 @@ def find_places(text: str, low: str, runs: list[Run]) -> list[Hit]:
     """Find streets, boxes and ZIP codes."""
     hits: list[Hit] = []
     for start, size, follower in runs:
-        if size > 6 or follower not in _BEHIND_HOUSE and not follower.isalpha():  # noqa: PLR2004, RUF021 - a house number has six figures at most
+        if size > _HOUSE_SIZE or not (follower in _BEHIND_HOUSE or follower.isalpha()):
             continue
         if head := _HEAD.match(text, start):
             end = _read_street(text, head.end())
@@ -96,8 +104,10 @@ def find_places(text: str, low: str, runs: list[Run]) -> list[Hit]:
                     Hit(*numbered.span(), Class.GEOGRAPHIC, 0.85, "street.numbered")
                 )
     if "box" in low:
-        for match in _BOX.finditer(low):
-            hits.append(Hit(*match.span(), Class.GEOGRAPHIC, 0.92, "street.box"))
+        hits += [
+            Hit(*match.span(), Class.GEOGRAPHIC, 0.92, "street.box")
+            for match in _BOX.finditer(low)
+        ]
     _find_zips(text, runs, hits)
     return hits
 
@@ -113,8 +123,8 @@ def _read_street(text: str, at: int) -> int | None:
         small = word.lower()
         is_big = word[0].isupper() or word[0].isdecimal()
         if small in _NOT_STREET or (
-            not is_big and place > 2 and small not in _SMALL_WORDS
-        ):  # noqa: PLR2004 - a street in lower case has one or two words
+            not is_big and place >= _SMALL_STREET and small not in _SMALL_WORDS
+        ):
             break
         if place and (
             small in _SURE_SUFFIXES or (small in _OPEN_SUFFIXES and is_big and is_named)

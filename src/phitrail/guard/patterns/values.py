@@ -7,8 +7,6 @@ amounts with a unit, years, and codes of medicine and research are never values 
 cue that asks for a code.
 """
 
-# ruff: noqa: E501, RUF001, ISC004, PERF401, PLR2004, RUF100, RUF021, SIM102, ARG001, FURB171, RUF200
-
 import re
 from typing import Final
 
@@ -38,7 +36,8 @@ _DATE: Final = re.compile(
 _TIME: Final = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?:-\d{1,2}:\d\d)?")
 _YEAR: Final = re.compile(r"(?:18|19|20)\d\d(?:-(?:19|20)?\d\d)?")
 _NEUTRAL: Final = re.compile(
-    r"(?:CMS|HCFA|SSA|OCR|VA|DD|NCT|PMID:?|PMC|ISRCTN|EudraCT|CPT|ICD|LOINC|SNOMED|NDC|CVX|HCPCS|DRG)[-:]?\d.*"
+    r"(?:CMS|HCFA|SSA|OCR|VA|DD|NCT|PMID:?|PMC|ISRCTN|EudraCT|CPT|ICD|LOINC|SNOMED|NDC|"
+    r"CVX|HCPCS|DRG)[-:]?\d.*"
     r"|[A-V]\d{4}|[A-TV-Z]\d[0-9AB](?:\.\w{1,4})?|\d{5}|(?:COVID|SARS|H\d+N)\S*",
     re.IGNORECASE,
 )
@@ -47,6 +46,7 @@ _MIXED: Final = re.compile(r"[A-Za-z]{3,5}\d{3}")
 _CODE_WORDS: Final = frozenset(
     "lcd ncd cpt icd hcpcs drg part plan loinc ndc ref lot".split()
 )
+_DIGIT_GROUP: Final = re.compile(r"[ -]\d")
 _KEPT_WORDS: Final = frozenset("csn enc eob era rx unos id".split())
 _CODE_DIGITS = 4
 _CODE_CHARACTERS = 5
@@ -94,6 +94,9 @@ def _read_groups(text: str, start: int, joined_end: int) -> int | None:
         return None
     value = groups.group()
     word = (groups["word"] or "").lower()
+    spelled = value[: len(word)]
+    if word and not (spelled.isupper() or _is_small_code(value, spelled)):
+        return None
     is_alone = text[start + len(word) : start + len(word) + 1] == " "
     if is_alone and word not in _KEPT_WORDS and (word in CUES or word in _CODE_WORDS):
         return None
@@ -103,13 +106,18 @@ def _read_groups(text: str, start: int, joined_end: int) -> int | None:
     return groups.end()
 
 
+def _is_small_code(value: str, word: str) -> bool:
+    """Whether small letters begin a code ("kyh 22 0418") and are no word of the text."""
+    return word.islower() and _DIGIT_GROUP.match(value, len(word)) is not None
+
+
 def _meets(text: str, value: str, end: int, need: Need) -> bool:
     digits = count_digits(value)
     if _RESOURCE.match(value):
         return False
     if need is Need.DIGIT:
         letters = sum(map(str.isalnum, value))
-        return digits >= 1 and letters >= 3 and not _DATE.fullmatch(value)  # noqa: PLR2004 - Need's own words
+        return digits >= 1 and letters >= 3 and _date_mark(value) == ""  # noqa: PLR2004 - Need's own words
     if need is Need.DIGITS:
         return digits >= 3 and "/" not in _date_mark(value) and not has_unit(text, end)  # noqa: PLR2004 - Need's own words
     is_mixed = _MIXED.fullmatch(value) is not None
@@ -117,7 +125,11 @@ def _meets(text: str, value: str, end: int, need: Need) -> bool:
 
 
 def _date_mark(value: str) -> str:
-    return "/" if _DATE.fullmatch(value) or _TIME.fullmatch(value) else ""
+    return (
+        "/"
+        if ("/" in value and _DATE.fullmatch(value)) or _TIME.fullmatch(value)
+        else ""
+    )
 
 
 def _is_code(text: str, value: str, end: int, digits: int) -> bool:
