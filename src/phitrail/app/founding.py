@@ -17,7 +17,13 @@ from pathlib import Path
 import msgspec
 
 from phitrail.app import wiring
-from phitrail.app.config import STARTER_VOCABULARY, Policy, Tenant, write_config
+from phitrail.app.config import (
+    STARTER_VOCABULARY,
+    GuardSection,
+    Policy,
+    Tenant,
+    write_config,
+)
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.canonical import encode_leaf
@@ -59,6 +65,7 @@ def found_trail(
     *,
     vocabulary: dict[str, tuple[str, ...]] | None = None,
     in_shares: bool = False,
+    guard: GuardSection | None = None,
 ) -> Founded:
     """Make a trail in an empty or absent directory.
 
@@ -68,6 +75,7 @@ def found_trail(
         now: the time of the founding.
         vocabulary: terms of the tenant beside those to begin with.
         in_shares: hand the recovery key out as three shares, of which two are needed.
+        guard: the section `guard` of its policy.yaml; without it answers are not scanned.
 
     Raises:
         InputError: the tenant name is no name; nothing was made.
@@ -80,7 +88,7 @@ def found_trail(
     for name, more in (vocabulary or {}).items():
         terms[name] = tuple(dict.fromkeys((*terms.get(name, ()), *more)))
     tenant = Tenant(tenant=tenant_name, vocabulary=terms)
-    policy = Policy()
+    policy = Policy(guard=guard)
     write_config(directory, tenant, policy)
     keys = LocalKeys.create(directory / wiring.KEYS, created_at=format_time(now))
     public, handed_out = _make_recovery(tenant_name, in_shares=in_shares)

@@ -5,7 +5,9 @@ order that the product promises:
 1. `access` names who asks, in what role, and why.
 2. `retrieved` makes durable which records were opened, before their text goes on.
 3. `infer` makes durable which model is asked, before it is.
-4. `release` or `stream` lets the answer go, its closing durable first.
+4. `release` or `stream` lets the answer go, its closing durable first. Where the trail has a
+   guard, `retrieved` has said who the patients are, so that the answer may name them; a short
+   answer then comes in one piece, and a reader who meant to leave early has all of it.
 Whoever is not on the care team gets no access at all; that is recorded as denied.
 
 Several threads ask at once, so that they share commits. The counts of a run depend on
@@ -27,7 +29,7 @@ from phitrail.demo.assistant import (
     split_deltas,
 )
 from phitrail.demo.charts import write_guidelines
-from phitrail.demo.clinic import COMPONENTS, REASON_CODES, Clinic
+from phitrail.demo.clinic import COMPONENTS, REASON_CODES, Clinic, Patient
 from phitrail.demo.notes import Note, Progress
 from phitrail.demo.questions import Ask, Ending, plan_questions
 from phitrail.events.codes import Action, Outcome, PurposeOfUse
@@ -67,6 +69,7 @@ class _Served:
     """What came of one question."""
 
     ask: Ask
+    ending: Ending
     answer: str = field(default="", repr=False)
     records: int = 0
     receipt: Receipt | None = None
@@ -103,7 +106,7 @@ def run_clinic(
         closing(RetrievalAssistant(write_guidelines(clinic))) as guidelines,
         ThreadPoolExecutor(workers, thread_name_prefix="clinic") as pool,
     ):
-        desk = _Desk(trail, charts, guidelines)
+        desk = _Desk(trail, charts, guidelines, clinic.patients)
         # The first error ends the loop, and `map` then cancels what has not begun.
         for done, one in enumerate(pool.map(desk.serve, plan), start=1):
             served.append(one)
@@ -116,11 +119,16 @@ class _Desk:
     """Serves one question at a time; several threads may stand at it."""
 
     def __init__(
-        self, trail: Trail, charts: RetrievalAssistant, guidelines: RetrievalAssistant
+        self,
+        trail: Trail,
+        charts: RetrievalAssistant,
+        guidelines: RetrievalAssistant,
+        patients: Sequence[Patient],
     ) -> None:
         self._trail = trail
         self._charts = charts
         self._guidelines = guidelines
+        self._patients = {patient.mrn: patient for patient in patients}
 
     def serve(self, ask: Ask) -> _Served:
         """Carry out one planned question to its planned ending."""
@@ -131,7 +139,7 @@ class _Desk:
         assistant, found = self._retrieve(ask)
         records = [(n.mrn, n.note_id, n.resource_type) for n in found if n.mrn]
         receipt: Receipt | None = None
-        answer = ""
+        answer, ending = "", ask.ending
         with (
             suppress(ModelUnavailableError),  # the access has closed as failed by then
             self._trail.access(
@@ -147,13 +155,33 @@ class _Desk:
             ) as access,
         ):
             if records:
-                access.retrieved(records, query=ask.text)
+                access.retrieved(
+                    records, query=ask.text, identifiers=self._identifiers(found)
+                )
             receipt = access.infer(model_id=MODEL_ID, model_version=MODEL_VERSION)
             if ask.ending is Ending.FAILED:
                 raise ModelUnavailableError
             answer = assistant.answer(ask.text, found)
-            _let_go(access, answer, ask.ending)
-        return _Served(ask, answer, len(records), receipt)
+            ending = _let_go(access, answer, ask.ending)
+        return _Served(ask, ending, answer, len(records), receipt)
+
+    def _identifiers(self, found: Sequence[Note]) -> list[dict[str, object]]:
+        """Say who the patients of notes are, as a chart's header would."""
+        people = (
+            self._patients.get(mrn) for mrn in dict.fromkeys(n.mrn for n in found)
+        )
+        return [
+            {
+                "mrn": one.mrn,
+                "given": one.given_name,
+                "family": one.family_name,
+                "birth_date": one.birth_date,
+                "phone": one.phone,
+                "dates": [n.written_at for n in found if n.mrn == one.mrn],
+            }
+            for one in people
+            if one is not None
+        ]
 
     def _retrieve(self, ask: Ask) -> tuple[RetrievalAssistant, list[Note]]:
         """Search the patient's chart, all charts for a cohort, or the guidelines."""
@@ -186,11 +214,11 @@ class _Desk:
                 request_id=ask.request_id,
             )
         )
-        return _Served(ask)
+        return _Served(ask, ask.ending)
 
 
-def _let_go(access: Access, answer: str, ending: Ending) -> None:
-    """Hand the answer out whole, in a stream, in part, or not at all."""
+def _let_go(access: Access, answer: str, ending: Ending) -> Ending:
+    """Hand the answer out whole, in a stream, in part, or not at all; say which it was."""
     if ending is Ending.RELEASED:
         access.release(answer)
     elif ending is Ending.STREAMED:
@@ -198,8 +226,10 @@ def _let_go(access: Access, answer: str, ending: Ending) -> None:
             pass  # a user's screen would show each delta here
     elif ending is Ending.ABANDONED:
         with closing(access.stream(split_deltas(answer))) as stream:
-            for _ in islice(stream, _DELTAS_BEFORE_ABANDONING):
-                pass
+            seen = sum(1 for _ in islice(stream, _DELTAS_BEFORE_ABANDONING))
+        if seen < _DELTAS_BEFORE_ABANDONING:
+            return Ending.STREAMED
+    return ending
 
 
 def _sum_up(served: Sequence[_Served]) -> Run:
@@ -208,7 +238,7 @@ def _sum_up(served: Sequence[_Served]) -> Run:
     said = (text for one in served for text in (one.ask.text, one.answer) if text)
     return Run(
         questions=len(served),
-        endings=Counter(one.ask.ending for one in served),
+        endings=Counter(one.ending for one in served),
         without_patient=sum(one.ask.patient is None for one in served),
         records=sum(one.records for one in served),
         receipts=tuple(islice(receipts, _KEPT_RECEIPTS)),
