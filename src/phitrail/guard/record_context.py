@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Self
 
-from phitrail.guard.record_facts import Facts, PartialDate
+from phitrail.guard.record_facts import DatedYear, Facts, PartialDate
 from phitrail.guard.record_holidays import holidays_of
 from phitrail.guard.record_name_keys import NameKeys
 from phitrail.guard.record_numbers import NumberKeys
@@ -151,13 +151,11 @@ def _as_date(each: PartialDate) -> date | None:
 
 
 def _over_89(
-    births: Sequence[PartialDate], now: datetime | None
+    births: Sequence[DatedYear], now: datetime | None
 ) -> tuple[set[int], set[int]]:
     ages: set[int] = set()
     years: set[int] = set()
     for year, month, day in births:
-        if year is None:
-            continue
         oldest = OLDEST if year <= _LAST_BIRTH_YEAR_OVER_89 else 0
         if now is not None:
             had_birthday = (now.month, now.day) >= (month or 1, day or 1)

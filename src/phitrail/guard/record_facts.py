@@ -13,6 +13,9 @@ from phitrail.guard.found import PersonRole
 PartialDate = tuple[int | None, int | None, int | None]
 """Year, month, day, as far as they are known."""
 
+DatedYear = tuple[int, int | None, int | None]
+"""A date whose year is known."""
+
 
 class PhraseKind(StrEnum):
     """What a phrase names; it decides how much of it must stand in a text."""
@@ -65,4 +68,4 @@ class Facts:
     stays: list[tuple[PartialDate, PartialDate]] = field(
         default_factory=list, repr=False
     )
-    births: list[PartialDate] = field(default_factory=list, repr=False)
+    births: list[DatedYear] = field(default_factory=list, repr=False)

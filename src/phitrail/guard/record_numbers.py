@@ -19,7 +19,7 @@ from typing import Self
 
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.found import Found
-from phitrail.guard.record_facts import Number, PartialDate
+from phitrail.guard.record_facts import DatedYear, Number
 from phitrail.guard.record_text import PlacedText
 from phitrail.guard.record_words import pieces
 
@@ -89,7 +89,7 @@ class NumberKeys:
         numbers: Sequence[Number],
         phones: Sequence[Number],
         zips: Sequence[str],
-        births: Sequence[PartialDate],
+        births: Sequence[DatedYear],
     ) -> Self:
         """Make the keys; births are ids too where they are written as eight digits."""
         ids: dict[str, IdentifierClass] = {}
@@ -110,7 +110,7 @@ class NumberKeys:
             if len(compact) >= _LONG_ENOUGH_FOR_LAST and _is_digits(compact[-_LAST:]):
                 lasts[compact[-_LAST:]] = number.identifier_class
         for year, month, day in births:
-            if year and month and day:
+            if month and day:
                 for key in (f"{month:02}{day:02}{year}", f"{day:02}{month:02}{year}"):
                     ids[key.lstrip("0")] = IdentifierClass.DATE
                 ids[f"{year}{month:02}{day:02}"] = IdentifierClass.DATE

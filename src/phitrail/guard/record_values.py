@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from phitrail.errors import InputError
-from phitrail.guard.record_facts import PartialDate, Person
+from phitrail.guard.record_facts import DatedYear, Person
 from phitrail.guard.record_keys import KINDS, Kind, plain
 from phitrail.guard.record_titles import TITLES
 from phitrail.guard.record_words import STATES
@@ -55,17 +55,17 @@ def text_of(value: object, where: str) -> str:
     return str(value)
 
 
-def read_date(value: object, where: str) -> PartialDate:
+def read_date(value: object, where: str) -> DatedYear:
     """Take a date: ISO 8601, as far as it is given, or a date object."""
     if isinstance(value, (date, datetime)):
         return value.year, value.month, value.day
     found = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise InputError.for_field(where, "must be a date like 2025-01-31 (ISO 8601)")
-    year, month, day = (int(part) if part else None for part in found.groups())
+    month, day = (int(part) if part else None for part in found.groups()[1:])
     if not 1 <= (month or 1) <= _MONTHS or not 1 <= (day or 1) <= _DAYS:
         raise InputError.for_field(where, "must be a date of the calendar")
-    return year, month, day
+    return int(found[1]), month, day
 
 
 def read_name(person: Person, item: object, where: str) -> None:
