@@ -121,6 +121,8 @@ class Corpus:
     def _noisy(self, one: Labelled) -> Labelled:
         draw = self._draw
         text, spans = one.text, list(one.spans)
+        if draw.random() < 0.04:
+            text, spans = _redacted(text, spans, draw), []
         chance = draw.random()
         if chance < 0.13:
             text = _each(text, str.lower)
@@ -137,6 +139,14 @@ class Corpus:
         if draw.random() < 0.1:
             text, spans = _slips(text, spans, draw)
         return Labelled(text, tuple(spans))
+
+
+def _redacted(text: str, spans: Spans, draw: random.Random) -> str:
+    """Put placeholders for all that is labelled: what is left is neutral."""
+    for start, end, label in sorted(spans, reverse=True):
+        mark = {"HEALTH_PLAN": "PLAN"}.get(label, "ID" if label == "?" else label)
+        text = f"{text[:start]}[{mark}-{draw.randint(1, 9)}]{text[end:]}"
+    return text
 
 
 def _each(text: str, change: "object") -> str:

@@ -156,6 +156,8 @@ def written_date(draw: random.Random, form: str, *, is_birth: bool = False) -> s
         )
     if form == "stamp":
         t = f"{draw.randint(0, 23):02}:{draw.randint(0, 59):02}"
+        if draw.random() < 0.2:
+            return d.strftime("%Y%m%d") + draw.choice(("", t.replace(":", "")))
         return d.isoformat() + draw.choice(
             (
                 f"T{t}:00Z",

@@ -7,29 +7,34 @@
 4. Terms of medicine that look like names or places are let go (`guard.allow_list`).
 5. A name or number that was found once is found wherever it stands again
    (`guard.propagation`).
-6. The findings are judged (`guard.decide`), the risk assessed, the text made safe.
+6. The findings are judged (`guard.decide`), the risk assessed, the text made safe; what
+   shows only in the redacted text is redacted too (`guard.left_over`).
+
+A long text is read in pieces (`guard.pieces`): memory is bounded, time linear.
 
 Nothing that was scanned is kept: a `Guard` holds the model and the lists, no text. It is safe
 to share among threads.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from phitrail.events.codes import GuardDecision, IdentifierClass
 from phitrail.guard.allow_list import is_allowed
 from phitrail.guard.clinical_codes import find_clinical_codes
 from phitrail.guard.dates import find_dates
-from phitrail.guard.decide import decide
+from phitrail.guard.decide import Judged, decide
 from phitrail.guard.edges import with_edges, with_whole_words
 from phitrail.guard.found import Found
+from phitrail.guard.left_over import Redacted, apart_from
 from phitrail.guard.merging import merged
 from phitrail.guard.normal import views
 from phitrail.guard.patterns.finder import find_patterns
+from phitrail.guard.pieces import PIECE, pieces_of
 from phitrail.guard.placeholders import outside_placeholders
 from phitrail.guard.policy import GuardPolicy
-from phitrail.guard.propagation import AGAIN, propagated
+from phitrail.guard.propagation import AGAIN, name_words, propagated
 from phitrail.guard.record_context import RecordContext
 from phitrail.guard.record_match import match_record
 from phitrail.guard.redact import Redactor
@@ -40,6 +45,12 @@ from phitrail.guard.tagged import find_tagged
 from phitrail.guard.tagger import Tagger
 
 NAMES_AND_PLACES = frozenset({IdentifierClass.NAME, IdentifierClass.GEOGRAPHIC})
+ROUNDS = 4
+"""Times that a redacted text is looked at again, at the most."""
+
+MOST_NAMES = 10_000
+"""Names of a long text that are looked for in all of it, at the most."""
+
 Opinion = Callable[[str], Sequence[Found]]
 IsOtherPatient = Callable[[IdentifierClass, str], bool]
 
@@ -57,7 +68,7 @@ class Guard:
         self,
         text: str,
         context: RecordContext | None = None,
-        known: Sequence[str] = (),
+        known: Iterable[str] = (),
     ) -> list[Found]:
         """Return everything found, in order, disjoint; offsets are code points of `text`.
 
@@ -66,14 +77,38 @@ class Guard:
             context: the records of the access.
             known: names that were found before in the same answer.
         """
+        if len(text) <= PIECE:
+            found = self._read(text, context, known)
+        else:
+            found = self._read_long(text, context, known)
+        if self._second_opinion is not None:
+            found += self._second_opinion(text)
+        return outside_placeholders(text, merged(found))
+
+    def _read_long(
+        self, text: str, context: RecordContext | None, known: Iterable[str]
+    ) -> list[Found]:
+        names = set(known)
+        found: list[Found] = []
+        for piece in pieces_of(text):
+            part = self._read(text[piece.low : piece.high], context, names)
+            own = [
+                _moved(one, one.start + piece.low, one.end + piece.low)
+                for one in part
+                if piece.owns(one.start + piece.low)
+            ]
+            if len(names) < MOST_NAMES:
+                names |= name_words(text, own)
+            found += own
+        return _again(text, merged(found), names)
+
+    def _read(
+        self, text: str, context: RecordContext | None, known: Iterable[str]
+    ) -> list[Found]:
+        """Find in a text of bounded length, in all of its views."""
         seen = views(text)
         main = seen.main
-        found = self._find_in(main.text, context)
-        found = [
-            one
-            for one in propagated(main.text, found, known)
-            if one.rule != AGAIN or not is_allowed(main.text, one.start, one.end)
-        ]
+        found = _again(main.text, self._find_in(main.text, context), known)
         if main.is_mapped:
             found = [_moved(one, *main.source(one.start, one.end)) for one in found]
         for fragment in seen.fragments:
@@ -82,9 +117,7 @@ class Guard:
                 for one in self._find_in(fragment.text, context)
                 if fragment.is_rebuilt(one.start, one.end)
             ]
-        if self._second_opinion is not None:
-            found += self._second_opinion(text)
-        return outside_placeholders(text, merged(found))
+        return found
 
     def scan(
         self,
@@ -111,25 +144,29 @@ class Guard:
         began = time.perf_counter_ns()
         policy = policy or GuardPolicy()
         found = self.find(text, context)
-        judgement = decide(
-            found,
-            policy,
-            use_case=use_case,
-            role=role,
-            has_context=context is not None,
-            is_other_patient=partial(_is_other, text, found, is_other_patient),
-        )
+        for _ in range(ROUNDS):
+            judgement = decide(
+                found,
+                policy,
+                use_case=use_case,
+                role=role,
+                has_context=context is not None,
+                is_other_patient=partial(_is_other, text, found, is_other_patient),
+            )
+            redactor = Redactor(policy.redaction, seed)
+            redacted = Redacted.of(text, judgement.spans, redactor)
+            if judgement.decision != GuardDecision.REDACT:
+                break
+            more = self._left_over(redacted, judgement.spans)
+            if not more:
+                break
+            found = merged([*found, *more])
         risk = assess(judgement.spans)
         is_blocked = judgement.decision == GuardDecision.BLOCK
-        safe = (
-            ""
-            if is_blocked
-            else Redactor(policy.redaction, seed).replace(text, judgement.spans)
-        )
         return GuardResult(
             spans=judgement.spans,
             decision=judgement.decision,
-            safe_text=safe,
+            safe_text="" if is_blocked else redacted.text,
             risk_score=risk.score,
             reasons=tuple(reason.value for reason in risk.reasons),
             original_length=len(text),
@@ -139,13 +176,28 @@ class Guard:
             latency_us=(time.perf_counter_ns() - began) // 1000,
         )
 
+    def _left_over(self, redacted: Redacted, spans: Sequence[Judged]) -> list[Found]:
+        """Find what shows once the rest was redacted."""
+        text = redacted.text
+        tagged = outside_placeholders(text, self._tagged(text, ()))
+        return apart_from(redacted.in_source(tagged), spans)
+
+    def _tagged(self, text: str, codes: Sequence[Found]) -> list[Found]:
+        """Find what the words around it give away, codes and terms of medicine apart."""
+        return [
+            one
+            for one in with_whole_words(text, find_tagged(self._tagger, text))
+            if not _is_within(one, codes)
+            and not (
+                one.identifier_class in NAMES_AND_PLACES
+                and is_allowed(text, one.start, one.end)
+            )
+        ]
+
     def _find_in(self, text: str, context: RecordContext | None) -> list[Found]:
         dates = find_dates(text)
         found = [] if context is None else match_record(context, text, dates)
         found += find_patterns(text, dates)
-        codes = find_clinical_codes(text)
-        tagged = with_whole_words(text, find_tagged(self._tagger, text))
-        found += [one for one in tagged if not _is_within(one, codes)]
         found = [
             one
             for one in found
@@ -153,8 +205,19 @@ class Guard:
             or one.identifier_class not in NAMES_AND_PLACES
             or not is_allowed(text, one.start, one.end)
         ]
-        whole = with_edges(text, merged(found + codes))
+        codes = find_clinical_codes(text)
+        found += codes + self._tagged(text, codes)
+        whole = with_edges(text, merged(found))
         return [_with_role(text, one) for one in whole]
+
+
+def _again(text: str, found: Sequence[Found], known: Iterable[str]) -> list[Found]:
+    """Find again what was found, save where it is a term of medicine."""
+    return [
+        one
+        for one in propagated(text, found, known)
+        if one.rule != AGAIN or not is_allowed(text, one.start, one.end)
+    ]
 
 
 def _moved(one: Found, start: int, end: int) -> Found:
