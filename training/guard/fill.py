@@ -7,6 +7,7 @@ what was written by hand; `<<?a|b|c>>` chooses. What stands in no slot is no ide
 import random
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from training.guard import numbers, people
@@ -70,6 +71,7 @@ class Labelled:
     spans: tuple[tuple[int, int, str], ...]
 
 
+@cache
 def documents() -> dict[str, list[str]]:
     """Read all training text, by the genre that its file names."""
     found: dict[str, list[str]] = {}

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from phitrail.events.codes import GuardDecision, IdentifierClass
-from phitrail.guard.allow_list import is_allowed
+from phitrail.guard.allow_list import is_allowed, is_neutral_place
 from phitrail.guard.clinical_codes import find_clinical_codes
 from phitrail.guard.dates import find_dates
 from phitrail.guard.decide import Judged, decide
@@ -187,24 +187,14 @@ class Guard:
         return [
             one
             for one in with_whole_words(text, find_tagged(self._tagger, text))
-            if not _is_within(one, codes)
-            and not (
-                one.identifier_class in NAMES_AND_PLACES
-                and is_allowed(text, one.start, one.end)
-            )
+            if not _is_within(one, codes) and not _is_term(text, one)
         ]
 
     def _find_in(self, text: str, context: RecordContext | None) -> list[Found]:
         dates = find_dates(text)
         found = [] if context is None else match_record(context, text, dates)
         found += find_patterns(text, dates)
-        found = [
-            one
-            for one in found
-            if one.is_in_record
-            or one.identifier_class not in NAMES_AND_PLACES
-            or not is_allowed(text, one.start, one.end)
-        ]
+        found = [one for one in found if one.is_in_record or not _is_term(text, one)]
         codes = find_clinical_codes(text)
         found += codes + self._tagged(text, codes)
         whole = with_edges(text, merged(found))
@@ -216,8 +206,18 @@ def _again(text: str, found: Sequence[Found], known: Iterable[str]) -> list[Foun
     return [
         one
         for one in propagated(text, found, known)
-        if one.rule != AGAIN or not is_allowed(text, one.start, one.end)
+        if one.rule != AGAIN or not _is_term(text, one)
     ]
+
+
+def _is_term(text: str, one: Found) -> bool:
+    """Say whether what looks like a name or place is a term, or a whole state or country."""
+    if one.identifier_class not in NAMES_AND_PLACES:
+        return False
+    return is_allowed(text, one.start, one.end) or (
+        one.identifier_class == IdentifierClass.GEOGRAPHIC
+        and is_neutral_place(text, one.start, one.end)
+    )
 
 
 def _moved(one: Found, start: int, end: int) -> Found:
