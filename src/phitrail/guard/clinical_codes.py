@@ -28,8 +28,10 @@ _ICD_DOTTED: Final = re.compile(
 _ICD_PLAIN: Final = re.compile(r"[a-tv-z][0-9][0-9ab](?:\.?[0-9a-z]{1,4})?(?![\w/])")
 _SERIES: Final = re.compile(r"(?:[ \t]?(?:,|;|/|&|\+|and|or|with|to|-)[ \t]?){1,2}")
 _CUE: Final = re.compile(
-    r"(?<![a-z0-9])(?P<cue>icd-?10(?:-?cm|-?pcs)?|icd|dx codes?|diagnosis codes?|primary diagnosis|"
-    r"diagnosis|dx|cpt|hcpcs|procedure codes?|loinc|snomed(?: ?ct)?|sct|rxnorm|rxcui|ndc|cvx|drg)"
+    r"(?<![a-z0-9])(?P<cue>icd-?10(?:-?cm|-?pcs)?|icd|dx codes?|diagnosis codes?|"
+    r"primary diagnosis|diagnosis|dx|cpt|hcpcs|procedure codes?|"
+    r"loinc|snomed(?: ?ct)?|sct|rxnorm|"
+    r"rxcui|ndc|cvx|drg)"
     r"(?![a-z])(?:[\s:#=(|\"']|code|codes|no\.|is|:){0,8}"
 )
 _CPT: Final = re.compile(
@@ -43,7 +45,8 @@ _NDC: Final = re.compile(
 _NUMBER: Final = re.compile(r"[0-9]{1,8}(?![\w-])")
 _FORMS: Final = (
     ("icd", _ICD_PLAIN, "code.icd10"),
-    ("d", _ICD_PLAIN, "code.icd10"),
+    ("dx", _ICD_PLAIN, "code.icd10"),
+    ("diagnosis", _ICD_PLAIN, "code.icd10"),
     ("primary", _ICD_PLAIN, "code.icd10"),
     ("cpt", _CPT, "code.cpt"),
     ("hcpcs", _CPT, "code.hcpcs"),

@@ -7,6 +7,7 @@ itself gives an age over 89, or a year at least 90 years later, or when it lies 
 `_ALWAYS_OLD`: a fixed year, because this file reads no clock.
 """
 
+import bisect
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -123,14 +124,15 @@ def _find_worded(low: str) -> list[Hit]:
 def _find_birth_years(
     low: str, has_old_age: bool, dates: Sequence[DateFound]
 ) -> list[Hit]:
+    newest = max((int(year) for year in _YEARS.findall(low)), default=0)
+    starts = [date.start for date in dates]
     hits = []
     for pattern in (_BIRTH, _BORN_YEAR):
         for match in pattern.finditer(low):
             year = int(match.group(1))
-            newest = max((int(other) for other in _YEARS.findall(low)), default=0)
-            is_free = not any(date.start <= match.start(1) < date.end for date in dates)
-            if is_free and (
-                has_old_age or year <= _ALWAYS_OLD or newest - year >= _OLD
-            ):
+            before = bisect.bisect_right(starts, match.start(1)) - 1
+            is_dated = before >= 0 and dates[before].end > match.start(1)
+            is_old = has_old_age or year <= _ALWAYS_OLD or newest - year >= _OLD
+            if is_old and not is_dated:
                 hits.append(Hit(*match.span(1), Class.DATE, 0.9, "age.birth_year"))
     return hits

@@ -7,6 +7,7 @@ five digits alone are a laboratory number or a code. The first three digits of a
 may stay under 45 CFR 164.514(b)(2)(i)(B); that is the policy's choice, not the rule's.
 """
 
+import bisect
 import re
 from typing import Final
 
@@ -143,12 +144,13 @@ def _read_street(text: str, at: int) -> int | None:
 
 
 def _find_zips(text: str, runs: list[Run], hits: list[Hit]) -> None:
-    streets = [hit.end for hit in hits]
+    streets = sorted(hit.end for hit in hits)
     for start, size, _ in runs:
         match = _ZIP.match(text, start) if size == 5 else None  # noqa: PLR2004 - a ZIP code has five figures
         if match is None:
             continue
-        is_near = any(0 <= start - end <= _NEAR for end in streets)
+        before = bisect.bisect_right(streets, start) - 1
+        is_near = before >= 0 and start - streets[before] <= _NEAR
         is_full = match.end() - start > 5 and "," in text[max(0, start - 20) : start]  # noqa: PLR2004 - nine figures with a hyphen
         if _BEFORE_ZIP.search(text[max(0, start - 26) : start]):
             hits.append(Hit(start, match.end(), Class.GEOGRAPHIC, 0.93, "zip.state"))
