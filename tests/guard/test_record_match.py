@@ -275,6 +275,15 @@ def test_a_long_text_is_matched_in_parts_at_the_same_places() -> None:
     assert len(found) == 6000
 
 
+@pytest.mark.parametrize("joint", [" ", ""])
+def test_a_text_without_lines_is_matched_in_parts_too(joint: str) -> None:
+    """One endless line must not defeat the bound on memory."""
+    text = joint.join(["x" * 999] * 150) + " MRN 48213977"
+    found = [text[one.start : one.end] for one in _match(text)]
+
+    assert found == ["48213977"]
+
+
 @pytest.mark.parametrize(
     "unit",
     ["0 ", "zero ", "will ", "4 ", "@a", "x@", "K.", "12/3 ", "http://a ", "of "],

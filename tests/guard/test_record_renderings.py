@@ -47,6 +47,9 @@ CASES: list[tuple[dict[str, object], str, list[str]]] = [
     ({"name": "Ana de la Vega"}, "de todo", []),
     ({"given": "Ada", "family_name": "Quillon"}, "A. Quillon", ["A. Quillon"]),
     ({"patient": {"first_name": "Ada"}}, "saw Ada", ["Ada"]),
+    ({"name": "Ana de la Vega"}, "At Vega de nuevo", ["Vega"]),
+    ({"name": "Thanh Le"}, "Thanh Le came", ["Thanh Le"]),
+    ({"name": "Thanh Le"}, "saw thanh le", ["thanh le"]),
     # ids
     ({"mrn": "448120"}, "4481 20\u0661", ["4481 20"]),
     ({"url": "https://me.example/q/7"}, "see www.me.example/q/8", []),
@@ -160,6 +163,13 @@ CASES: list[tuple[dict[str, object], str, list[str]]] = [
     ({"clinic": "Sablewood"}, "The sablewood floor.", []),
     ({"clinic": "Mercy"}, "the Mercy", []),
     ({"clinic": ["The", {"reference": "x"}]}, "The clinic", []),
+    (
+        {"clinic": "Alder Finch", "name": "Finch Moor"},
+        "Alder Finch Moor",
+        ["Alder Finch Moor"],
+    ),
+    ({"street": "77 Dover Road"}, "77 Dover Rd unit seven", ["77 Dover Rd"]),
+    ({"street": "77 Dover Road"}, "77 Dover Rd unit 7", ["77 Dover Rd unit 7"]),
     # other forms of records
     (
         {"resourceType": "Device", "id": "dev-8821", "patient": {}},

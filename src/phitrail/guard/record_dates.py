@@ -24,7 +24,6 @@ _WEEKDAY = re.compile(
 _LOOK_BACK = 14
 _MONTHS = 12
 _CENTURY = 100
-_BESIDE = 2
 
 
 def match_dates(
@@ -32,19 +31,12 @@ def match_dates(
 ) -> list[Found]:
     """Find the dates that agree with the record; `dates` are in order."""
     found: list[Found] = []
-    before: DateFound | None = None
     for each in dates:
         if _agrees(has_date, each):
-            start = each.start
-            weekday = _WEEKDAY.search(text, max(0, start - _LOOK_BACK), start)
-            if weekday is not None:
-                start = weekday.start()
-            elif before is not None and not any(before.value):
-                start = before.start if start - before.end <= _BESIDE else start
-            elif " of " in text[start : each.end] and _the(text, start):
-                start -= len("the ")
+            low = max(0, each.start - _LOOK_BACK)
+            weekday = _WEEKDAY.search(text, low, each.start)
+            start = weekday.start() if weekday else each.start
             found.append(_found(start, each.end))
-        before = each
     at = text.find("/")
     while at >= 0:
         first = _FIRST.search(text, max(0, at - 3), at)
@@ -81,10 +73,6 @@ def _slashed_agrees(
     if first <= _MONTHS < second:
         return has_date((None, first, second))
     return second <= _MONTHS < first and has_date((None, second, first))
-
-
-def _the(text: str, start: int) -> bool:
-    return text[max(0, start - len("the ")) : start].lower() == "the "
 
 
 def _found(start: int, end: int) -> Found:

@@ -2,7 +2,8 @@
 
 The text is cut into pieces once; only pieces that a key may begin with are looked at further,
 so the work grows with the text and with what is found in it, never with the number of keys.
-Every finding has score 1 and `is_in_record`; findings do not overlap (the longer one stays).
+Every finding has score 1 and `is_in_record`; findings do not
+overlap (one covers both, of the kind of the longer).
 
 Left to others: finding dates (`phitrail.guard.dates` hands them in, here their values are
 compared), normalising (each view of a text is matched by itself), and what to do with what
@@ -200,8 +201,11 @@ def _without_overlaps(found: list[Found]) -> list[Found]:
     kept: list[Found] = []
     for each in sorted(found, key=lambda one: (one.start, -one.end)):
         if kept and each.start < kept[-1].end:
-            if each.end - each.start > kept[-1].end - kept[-1].start:
-                kept[-1] = each
+            before = kept[-1]
+            end = max(before.end, each.end)
+            is_longer = each.end - each.start > before.end - before.start
+            kind = each if is_longer else before
+            kept[-1] = replace(kind, start=before.start, end=end)
             continue
         kept.append(each)
     return kept

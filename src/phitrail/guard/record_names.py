@@ -145,19 +145,22 @@ def _run_from(keys: NameKeys, placed: PlacedText, at: int, past: int) -> _Run | 
     people = keys.parts.get(word, 0)
     is_typo = not people
     if is_typo:
-        near = None if word in COMMON_WORDS else keys.near(word)
-        if near is None:
-            return None
-        people = keys.parts[near]
+        people = keys.parts.get(keys.near(word) or "", 0)
     if word in PARTICLES and not placed.is_upper(at):
         return None
     run = _Run(at, at, people, has_strong=_is_strong(placed, at) and not is_typo)
     run.is_typo_only = is_typo
     _extend(keys, placed, run)
     _lead(keys, placed, run, past)
-    if placed.words[run.last] in PARTICLES and run.parts > 1:
+    while run.last > run.first and _is_loose_particle(placed, run.last):
         run.last -= 1
     return run
+
+
+def _is_loose_particle(placed: PlacedText, at: int) -> bool:
+    """Whether a piece ends no name: `de` in small letters, not the `Le` of `Thanh Le`."""
+    is_small = not placed.is_upper(at) and not placed.is_lower
+    return is_small and placed.words[at] in PARTICLES
 
 
 def _is_strong(placed: PlacedText, at: int) -> bool:

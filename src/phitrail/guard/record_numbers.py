@@ -205,9 +205,6 @@ def _stands_alone(
     words, places = placed.words, placed.places
     if last + 1 < len(words) and places[last + 1][0] == places[last][1]:
         return False
-    touches = first > 0 and places[first - 1][1] == places[first][0]
-    if touches and words[first - 1].isdecimal():
-        return False
     if len(key) >= _FREE_LENGTH:
         return True
     start, end = places[first][0], places[last][1]

@@ -65,8 +65,6 @@ def match_spoken(
     for at in [*hits, len(placed.words) + 1]:
         while run and at > run[-1] + 1 and _single(placed, run[-1] + 1):
             run.append(run[-1] + 1)
-        if run and at <= run[-1]:
-            continue
         if run and at != run[-1] + 1:
             if len(run) >= _FEWEST_SPOKEN:
                 found += _spoken_run(keys, placed, run)
