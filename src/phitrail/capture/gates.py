@@ -15,11 +15,14 @@ A stream that ends early is cut: what went out without a scan is scanned then. T
 passed is held for one stream only.
 """
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from phitrail.capture.guarding import Asked, Findings, Guarding, Held
 from phitrail.capture.time_limit import Failed
 from phitrail.capture.verdict import Verdict
+
+GATHERED_CHARS: Final = 32
+"""How much of a stream is handed to the guard at once; it holds back far more."""
 
 
 class OpenGate:
@@ -108,11 +111,15 @@ class HoldingGate:
         self._began_us = guarding.monotonic_us()
         self._stream: Held | None = None
         self._is_over = False
+        self._waiting = ""
         self.verdict: Verdict | None = None
 
     def feed(self, piece: str) -> str | None:
         """Take a piece; give what may go out."""
-        return self._gave(self._guarding.limit.run(lambda: self._step(piece)))
+        gathered = self._gathered(piece)
+        if not gathered:
+            return None
+        return self._gave(self._guarding.limit.run(lambda: self._step(gathered)))
 
     def end(self) -> str | None:
         """Give the rest, once no piece comes any more."""
@@ -125,7 +132,10 @@ class HoldingGate:
 
     async def feed_async(self, piece: str) -> str | None:
         """Do as `feed`."""
-        came = await self._guarding.limit.run_async(lambda: self._step(piece))
+        gathered = self._gathered(piece)
+        if not gathered:
+            return None
+        came = await self._guarding.limit.run_async(lambda: self._step(gathered))
         return self._gave(came)
 
     async def end_async(self) -> str | None:
@@ -137,13 +147,23 @@ class HoldingGate:
         if self._stream is not None and not self._is_over:
             self._conclude(await self._guarding.limit.run_async(self._found))
 
+    def _gathered(self, piece: str) -> str:
+        """Put small pieces together: handing each over would cost more than its scan."""
+        self._waiting += piece
+        if len(self._waiting) < GATHERED_CHARS:
+            return ""
+        gathered, self._waiting = self._waiting, ""
+        return gathered
+
     def _step(self, piece: str) -> tuple[str, Findings | None]:
         stream = self._begun()
         safe = stream.feed(piece)
         return safe, self._found() if stream.is_stopped else None
 
     def _last(self) -> tuple[str, Findings | None]:
-        return self._begun().finish(), self._found()
+        stream = self._begun()
+        safe = stream.feed(self._waiting)
+        return safe + stream.finish(), self._found()
 
     def _begun(self) -> Held:
         if self._stream is None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from phitrail.app import clock
+from phitrail.app.config import GuardSection
 from phitrail.app.founding import Founded, found_trail
 from phitrail.app.handing_out import (
     found_with_recovery_files,
@@ -99,7 +100,9 @@ def init(
     in_shares = recovery_shares is not None
 
     def found() -> Founded:
-        return found_trail(trail, tenant, clock.now(), in_shares=in_shares)
+        return found_trail(
+            trail, tenant, clock.now(), in_shares=in_shares, guard=GuardSection()
+        )
 
     files: tuple[Path, ...] = ()
     shown: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from phitrail.app.config import GuardSection
 from phitrail.app.founding import found_trail
 from phitrail.demo.charts import write_notes
 from phitrail.demo.clinic import VOCABULARY, make_clinic
@@ -59,7 +60,7 @@ def run_day(
             if notes_file is None
             else load_notes(notes_file, clinic, progress)
         )
-    found_trail(directory, TENANT, now, vocabulary=VOCABULARY)
+    found_trail(directory, TENANT, now, vocabulary=VOCABULARY, guard=GuardSection())
     outside: dict[str, bytes] = {}
     # A made-up day leaves no memory behind in its user's own directories.
     opened = closing(connect(directory, receipts=None))
