@@ -56,6 +56,9 @@ _BIRTH_BEFORE: Final = re.compile(
 _MONTHS: Final = 12
 _RECORD_YEARS: Final = range(1900, 2101)
 _MARKS: Final = frozenset("/.-")
+_DOTTED_LEADS: Final = frozenset(
+    ("on ", "om ", "ce ", "il ", "am ", "is ", "or ", "ed ", "ob ", "of ")
+)
 _EXPIRY_BEFORE: Final = re.compile(
     r"\bexp(?:iry|iration)?\.?(?:[_ ]?date)?[\s:\"']{0,5}$"
 )
@@ -196,6 +199,8 @@ def _read_partial(
     low: str, match: re.Match[str], first: str, last_end: int
 ) -> DateFound | None:
     start, end = match.span()
+    if match["mark"] == "." and low[start - 3 : start] not in _DOTTED_LEADS:
+        return None
     read = read_parts(int(first), int(match["second"]), None)
     if read is None:
         return None

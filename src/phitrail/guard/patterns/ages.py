@@ -55,15 +55,16 @@ _WORDS: Final = re.compile(
 _WORD_AGE_BEFORE: Final = re.compile(
     r"(?:\bage|\baged|\bturn(?:s|ed|ing)|\bis(?: an?)?|\bwas) $"
 )
-_BIRTH: Final = re.compile(
-    r"(?:\bborn(?: in| on)?|\bbirth ?year|\bbirthdate|\byear of birth|\bb\.|\bdob|"
-    r"\byob)(?:[\s:*|\"'(),=-]| the year| of the [a-z]{3,8}){0,8}((?:18|"
-    r"19)\d\d)(?![\d/-])"
+_BORN_BEFORE: Final = re.compile(
+    r"(?:\bborn\b[^.;\n]{0,60}|(?:\bbirth ?year|\bbirthdate|\byear of birth|\bb\.|\bdob|\byob)"
+    r"[\s:*|\"'(),=-]{0,8})$"
 )
-_BORN_YEAR: Final = re.compile(r"\bborn\b[^.;\n]{0,60}?\b((?:18|19)\d\d)\b(?![/-])")
+_DATE_BEHIND: Final = frozenset("/-")
 _YEARS: Final = re.compile(r"\b20[0-4]\d\b")
 _ALWAYS_OLD: Final = 1935
 _OLD: Final = 90
+_YEAR_SIZE: Final = 4
+_CENTURIES: Final = frozenset({"18", "19"})
 _SIZES: Final = frozenset({2, 3})
 _FIELD_ROOM: Final = 12
 
@@ -80,8 +81,7 @@ def find_old_ages(
                 hits.append(Hit(*match.span(), Class.DATE, 0.93, "age.over_89"))
     if "nonagen" in low or "centen" in low or "ninety" in low or "hundred" in low:
         hits += _find_worded(low)
-    if ("born" in low or "birth" in low or "dob" in low or "b." in low) and "19" in low:
-        hits += _find_birth_years(low, bool(hits), dates)
+    hits += _find_birth_years(low, runs, bool(hits), dates)
     return hits
 
 
@@ -122,17 +122,28 @@ def _find_worded(low: str) -> list[Hit]:
 
 
 def _find_birth_years(
-    low: str, has_old_age: bool, dates: Sequence[DateFound]
+    low: str, runs: list[Run], has_old_age: bool, dates: Sequence[DateFound]
 ) -> list[Hit]:
+    born = [
+        start
+        for start, size, follower in runs
+        if size == _YEAR_SIZE
+        and low[start : start + 2] in _CENTURIES
+        and follower not in _DATE_BEHIND
+        and _BORN_BEFORE.search(low[max(0, start - 72) : start])
+    ]
+    if not born:
+        return []
     newest = max((int(year) for year in _YEARS.findall(low)), default=0)
     starts = [date.start for date in dates]
     hits = []
-    for pattern in (_BIRTH, _BORN_YEAR):
-        for match in pattern.finditer(low):
-            year = int(match.group(1))
-            before = bisect.bisect_right(starts, match.start(1)) - 1
-            is_dated = before >= 0 and dates[before].end > match.start(1)
-            is_old = has_old_age or year <= _ALWAYS_OLD or newest - year >= _OLD
-            if is_old and not is_dated:
-                hits.append(Hit(*match.span(1), Class.DATE, 0.9, "age.birth_year"))
+    for start in born:
+        year = int(low[start : start + _YEAR_SIZE])
+        before = bisect.bisect_right(starts, start) - 1
+        is_dated = before >= 0 and dates[before].end > start
+        is_old = has_old_age or year <= _ALWAYS_OLD or newest - year >= _OLD
+        if is_old and not is_dated:
+            hits.append(
+                Hit(start, start + _YEAR_SIZE, Class.DATE, 0.9, "age.birth_year")
+            )
     return hits

@@ -14,9 +14,9 @@ from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _LONG_CODE: Final = re.compile(
-    r"(?<![\w./:#-])(?P<code>[A-Z]{1,4}\d{6,12}[A-Z]{0,2}(?:-\d{1,3})?|"
-    r"[A-Z]{1,5}(?:\d{2})?-\d{5,9}|"
-    r"[A-Z]{1,3}\d{2}-\d{4,6}|[A-Z]\d{4} \d{2} \d{6})(?![\w/-]|\.\d)"
+    r"(?P<code>[A-Z](?<![\w./:#-][A-Z])(?:[A-Z]{0,3}(?:\d{6,12}[A-Z]{0,2}(?:-\d{1,3})?|"
+    r"(?:\d{2})?-\d{5,9}|\d{2}-\d{4,6})|[A-Z]{4}-\d{5,9}|"
+    r"\d{4} \d{2} \d{6}))(?![\w/-]|\.\d)"
 )
 _LONG_CODE_SIGN: Final = re.compile(r"\d{5}|\d-\d{4}")
 _THING_BEFORE: Final = re.compile(
@@ -38,7 +38,7 @@ _LISTED: Final = re.compile(
 )
 _HYPHENED: Final = re.compile(r"-\d{2,4}-(?=\d)")
 _HYPHENED_CODE: Final = re.compile(
-    r"(?<![\w-])(?P<code>[A-Z]{1,5}-\d{2,4}-\d{4,9})(?![\w-])"
+    r"(?P<code>[A-Z](?<![\w-][A-Z])[A-Z]{0,4}-\d{2,4}-\d{4,9})(?![\w-])"
 )
 _CODE_OF_A_THING: Final = re.compile(
     r"(?:NCT|ISBN|ISSN|NDC|CPT|PMID|PMC|ISO|IEC|RFC|CVE|NDA|BLA|ANDA|IND|EUDRACT|COVID|"
