@@ -41,6 +41,7 @@ _SMALL: Final = re.compile(r"(?P<name>[a-z][a-z'\u2019-]{1,20})(?![\w'\u2019])")
 _LABEL_END: Final = re.compile(
     r"\*{0,2}[ \t]?(?::|\.{2,30}:?|(?<=\|)| ?(?=\n?$))\*{0,2}[ \t]{0,12}"
 )
+_TITLE_GAP: Final = re.compile(r":? (?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?")
 _LINE_START: Final = re.compile(r"(?:^|[\n|*;,.(\t]|  )[\s*_#>-]{0,4}$")
 _LICENSE: Final = re.compile(
     r" ?[,(] ?(?:[A-Z]{2} )?(?!NPI|DEA|UPIN|PIN)(?P<code>(?=[A-Z]{0,4}[ "
@@ -162,6 +163,9 @@ def _read_credential(text: str, sign: re.Match[str], hits: list[Hit]) -> None:
 
 
 def _read_label(text: str, sign: re.Match[str], word: str, hits: list[Hit]) -> None:
+    behind = text[sign.end() : sign.end() + 6]
+    if ":" not in behind and ".." not in behind:
+        return
     end = _LABEL_END.match(text, sign.end())
     if (
         end is None
@@ -177,7 +181,7 @@ def _read_label(text: str, sign: re.Match[str], word: str, hits: list[Hit]) -> N
 
 
 def _read_open(text: str, end: int, kind: str, hits: list[Hit]) -> None:
-    skip = re.compile(r":? (?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?").match(text, end)
+    skip = _TITLE_GAP.match(text, end)
     name = _NAME.match(text, skip.end()) if skip else None
     if name is None:
         return
