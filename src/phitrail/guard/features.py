@@ -9,7 +9,12 @@ from zlib import crc32
 
 ROWS = 1 << 15
 WIDTH = 16
-AFFIXES = ((1, 1), (2, 2), (3, 3), (4, 4))
+_WORD, _FORM = crc32(b"w:"), crc32(b"f:")
+_AFFIXES = tuple(
+    (letters, crc32(b"p%d:" % letters), crc32(b"s%d:" % letters))
+    for letters in range(1, 5)
+)
+_FLAGS = tuple((1 << n, crc32(b"g:%d" % (n + 1)) % ROWS) for n in range(5))
 LONGEST = 24
 GAPS = ("none", "space", "line", "blank")
 """What stands between a token and the one before it."""
@@ -35,16 +40,18 @@ def form(word: str) -> str:
 def features(word: str, flags: int) -> list[int]:
     """Return the rows of a word; `flags` are the bits of the gazetteer (`Gazetteer`)."""
     low = word[:LONGEST].lower()
-    told = ["w:" + low, "f:" + form(word)]
-    if len(low) > 1:
-        for _, n in AFFIXES:
-            if len(low) > n:
-                told.append(f"p{n}:{low[:n]}")
-                told.append(f"s{n}:{low[-n:]}")
-    bit = 1
-    while flags:
-        if flags & 1:
-            told.append(f"g:{bit}")
-        flags >>= 1
-        bit += 1
-    return [crc32(one.encode("utf-8", "surrogatepass")) % ROWS for one in told[:WIDTH]]
+    told = [
+        crc32(low.encode("utf-8", "surrogatepass"), _WORD) % ROWS,
+        crc32(form(word).encode("utf-8", "surrogatepass"), _FORM) % ROWS,
+    ]
+    length = len(low)
+    if length > 1:
+        for letters, first, last in _AFFIXES:
+            if length <= letters:
+                break
+            head = low[:letters].encode("utf-8", "surrogatepass")
+            tail = low[-letters:].encode("utf-8", "surrogatepass")
+            told += (crc32(head, first) % ROWS, crc32(tail, last) % ROWS)
+    if flags:
+        told += [row for bit, row in _FLAGS if flags & bit]
+    return told

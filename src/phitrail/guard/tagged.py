@@ -8,8 +8,9 @@ itself took in. Its score is that of its likeliest word.
 
 import numpy as np
 
+from phitrail.events.codes import IdentifierClass
 from phitrail.guard.found import Found
-from phitrail.guard.tagger import CLASSES, Tagger
+from phitrail.guard.tagger import CLASSES, Floats, Tagger
 from phitrail.guard.tokens import tokenize
 
 BEGIN = 0.5
@@ -38,12 +39,14 @@ def gaps_before(text: str, starts: list[int], ends: list[int]) -> list[int]:
     return told
 
 
-def find_tagged(tagger: Tagger, text: str) -> list[Found]:
-    """Find what the words around it give away."""
+def find_tagged(
+    tagger: Tagger, text: str, seen: dict[str, Floats] | None = None
+) -> list[Found]:
+    """Find what the words around it give away; `seen` as in `Tagger.tag`."""
     words, starts, ends = tokenize(text)
     if not words:
         return []
-    tags = tagger.tag(words, gaps_before(text, starts, ends))
+    tags = tagger.tag(words, gaps_before(text, starts, ends), seen)
     likely = np.flatnonzero(tags.score >= GO_ON)
     kinds = tags.best[likely].tolist()
     scores = tags.score[likely].tolist()
@@ -58,13 +61,33 @@ def find_tagged(tagger: Tagger, text: str) -> list[Found]:
             and "\n" not in text[ends[places[at - 1]] : starts[places[at]]]
         ):
             continue
-        last = at - 1
-        while last > first and words[places[last]] in LEFT_OUT:
-            last -= 1
-        top = max(scores[first:at])
         kind = CLASSES[kinds[first]]
+        last = _last(words, places, first, at - 1, kind)
+        top = max(scores[first:at])
         if top >= BEGIN and kind is not None:
             begin, end = starts[places[first]], ends[places[last]]
             found.append(Found(begin, end, kind, top, RULES[kind]))
         first = at
     return found
+
+
+def _last(
+    words: list[str],
+    places: list[int],
+    first: int,
+    last: int,
+    kind: IdentifierClass | None,
+) -> int:
+    """Leave out signs that end no identifier; a full stop ends names alone (`Jane D.`)."""
+    while last > first:
+        word = words[places[last]]
+        if word == ".":
+            is_left_out = kind != IdentifierClass.NAME
+        elif word == ")":
+            is_left_out = "(" not in {words[place] for place in places[first:last]}
+        else:
+            is_left_out = word in LEFT_OUT
+        if not is_left_out:
+            break
+        last -= 1
+    return last

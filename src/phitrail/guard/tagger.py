@@ -86,9 +86,17 @@ class Tagger:
             self._ready = {word: n for n, word in enumerate(ready)}
             self._ready_vectors = self._summed(arrays["rows"].astype(np.intp))
 
-    def tag(self, words: list[str], gaps: list[int]) -> Tags:
-        """Tag the words of a text; `gaps` say what stands before each (`features.GAPS`)."""
-        vectors = self._vectors(words, gaps)
+    def tag(
+        self, words: list[str], gaps: list[int], seen: dict[str, Floats] | None = None
+    ) -> Tags:
+        """Tag the words of a text.
+
+        Args:
+            words: of the text.
+            gaps: what stands before each (`features.GAPS`).
+            seen: vectors of words that were made in this scan; it goes with the scan.
+        """
+        vectors = self._vectors(words, gaps, {} if seen is None else seen)
         count = len(words)
         if count <= AT_ONCE:
             logits = self._logits(vectors)
@@ -111,20 +119,20 @@ class Tagger:
             vectors += self._embedding[rows[:, column]]
         return vectors
 
-    def _vectors(self, words: list[str], gaps: list[int]) -> Floats:
+    def _vectors(
+        self, words: list[str], gaps: list[int], seen: dict[str, Floats]
+    ) -> Floats:
         ready = self._ready
-        places = [ready.get(word, -1) for word in words]
-        number: dict[str, int] = {}
-        for n, place in enumerate(places):
-            if place < 0:
-                places[n] = -1 - number.setdefault(words[n], len(number))
-        where = np.array(places, np.intp)
-        vectors: Floats = self._ready_vectors[np.maximum(where, 0)]
-        if number:
-            rows = self._rows(list(number))
-            is_new = where < 0
-            vectors[is_new] = self._summed(rows)[-1 - where[is_new]]
-        vectors += self._gap[gaps]
+        where = np.array([ready.get(word, -1) for word in words], np.intp)
+        vectors: Floats = self._ready_vectors[where]
+        missing = np.flatnonzero(where < 0)
+        if len(missing):
+            types = [words[n] for n in missing.tolist()]
+            new = [word for word in dict.fromkeys(types) if word not in seen]
+            if new:
+                seen.update(zip(new, self._summed(self._rows(new)), strict=True))
+            vectors[missing] = np.array([seen[word] for word in types])
+        vectors += self._gap[np.array(gaps)]
         return vectors
 
     def _rows(self, types: list[str]) -> NDArray[np.intp]:

@@ -1,0 +1,156 @@
+"""`Finding`: everything in one text that may identify somebody, by all stages together.
+
+1. The text is read in its views (`guard.normal`): disguises taken off, each with a way back.
+2. What a record of the access explains is found first (`guard.record_match`), then what has
+   a shape (`guard.patterns`), then what the words around it give away (`guard.tagged`).
+3. Overlapping findings become one that covers them all (`guard.merging`), and take in what
+   belongs to their edges (`guard.edges`).
+4. Terms of medicine that look like names or places are let go (`guard.allow_list`), and so
+   are whole states and countries.
+5. A name or number that was found once is found wherever it stands again
+   (`guard.propagation`).
+6. A long text is read in pieces (`guard.pieces`): memory is bounded, time linear.
+
+One object serves one scan; what it keeps of the text goes with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.allow_list import is_allowed, is_neutral_place
+from phitrail.guard.clinical_codes import find_clinical_codes
+from phitrail.guard.dates import find_dates
+from phitrail.guard.edges import with_edges, with_whole_words
+from phitrail.guard.found import Found
+from phitrail.guard.merging import merged
+from phitrail.guard.normal import views
+from phitrail.guard.patterns.finder import find_patterns
+from phitrail.guard.pieces import PIECE, pieces_of
+from phitrail.guard.propagation import AGAIN, name_words, propagated
+from phitrail.guard.record_context import RecordContext
+from phitrail.guard.record_match import match_record
+from phitrail.guard.roles import role_of
+from phitrail.guard.tagged import find_tagged
+from phitrail.guard.tagger import Floats, Tagger
+
+NAMES_AND_PLACES = frozenset({IdentifierClass.NAME, IdentifierClass.GEOGRAPHIC})
+MOST_NAMES = 10_000
+"""Names of a long text that are looked for in all of it, at the most."""
+
+
+class Finding:
+    """The stages, over one text."""
+
+    def __init__(self, tagger: Tagger, context: RecordContext | None) -> None:
+        """Begin a scan.
+
+        Args:
+            tagger: the statistical tagger.
+            context: the records of the access, if any.
+        """
+        self._tagger = tagger
+        self._context = context
+        self._seen: dict[str, Floats] = {}
+
+    def find(self, text: str, known: Iterable[str] = ()) -> list[Found]:
+        """Return everything found, in order, disjoint.
+
+        Args:
+            text: the answer, or a part of it.
+            known: names that were found before in the same answer.
+        """
+        if len(text) <= PIECE:
+            return merged(self._read(text, known))
+        names = set(known)
+        found: list[Found] = []
+        for piece in pieces_of(text):
+            self._seen.clear()
+            own = [
+                _moved(one, one.start + piece.low, one.end + piece.low)
+                for one in self._read(text[piece.low : piece.high], names)
+                if piece.owns(one.start + piece.low)
+            ]
+            if len(names) < MOST_NAMES:
+                names |= name_words(text, own)
+            found += own
+        return merged(_again(text, merged(found), names))
+
+    def find_left_over(self, text: str) -> list[Found]:
+        """Find what shows in a redacted text only.
+
+        What has a shape was found before; where the text is read as it stands, what the
+        words around it give away is all that can be new.
+        """
+        read = views(text)
+        if read.fragments or read.main.text is not text:
+            return self.find(text)
+        return with_edges(text, merged(self._tag(text, ())))
+
+    def _tag(self, text: str, codes: Sequence[Found]) -> list[Found]:
+        """Find what the words around it give away; codes and terms of medicine apart."""
+        return [
+            one
+            for one in with_whole_words(
+                text, find_tagged(self._tagger, text, self._seen)
+            )
+            if not _is_within(one, codes) and not _is_term(text, one)
+        ]
+
+    def _read(self, text: str, known: Iterable[str]) -> list[Found]:
+        """Find in a text of bounded length, in all of its views."""
+        read = views(text)
+        main = read.main
+        found = _again(main.text, self._in_view(main.text), known)
+        if main.is_mapped:
+            found = [_moved(one, *main.source(one.start, one.end)) for one in found]
+        for fragment in read.fragments:
+            found += [
+                _moved(one, *fragment.source(one.start, one.end))
+                for one in self._in_view(fragment.text)
+                if fragment.is_rebuilt(one.start, one.end)
+            ]
+        return found
+
+    def _in_view(self, text: str) -> list[Found]:
+        dates = find_dates(text)
+        found = [one for one in find_patterns(text, dates) if not _is_term(text, one)]
+        if self._context is not None:
+            found += match_record(self._context, text, dates)
+        codes = find_clinical_codes(text)
+        found += codes + self._tag(text, codes)
+        return [_with_role(text, one) for one in with_edges(text, merged(found))]
+
+
+def _again(text: str, found: Sequence[Found], known: Iterable[str]) -> list[Found]:
+    """Find again what was found, save where it is a term of medicine."""
+    return [
+        one
+        for one in propagated(text, found, known)
+        if one.rule != AGAIN or not _is_term(text, one)
+    ]
+
+
+def _is_term(text: str, one: Found) -> bool:
+    """Say whether what looks like a name or place is a term, or a whole state or country."""
+    if one.identifier_class not in NAMES_AND_PLACES:
+        return False
+    return is_allowed(text, one.start, one.end) or (
+        one.identifier_class == IdentifierClass.GEOGRAPHIC
+        and is_neutral_place(text, one.start, one.end)
+    )
+
+
+def _is_within(one: Found, others: Sequence[Found]) -> bool:
+    return any(o.start <= one.start and one.end <= o.end for o in others)
+
+
+def _moved(one: Found, start: int, end: int) -> Found:
+    return replace(one, start=start, end=end)
+
+
+def _with_role(text: str, one: Found) -> Found:
+    if one.identifier_class != IdentifierClass.NAME or one.role is not None:
+        return one
+    role = role_of(text, one.start, one.end)
+    return one if role is None else replace(one, role=role)
