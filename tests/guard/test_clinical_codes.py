@@ -17,6 +17,10 @@ from phitrail.guard.clinical_codes import find_clinical_codes
         ("LOINC 4548-5", []),
         ("SNOMED CT 44054006", [("44054006", "code.snomed")]),
         ("NDC 0069-0187-21", [("0069-0187-21", "code.ndc")]),
+        (
+            "99214, primary diagnosis I10",
+            [("99214", "code.cpt"), ("I10", "code.icd10")],
+        ),
         ("DRG 470", [("470", "code.drg")]),
         ("B12 low, T4 1.2, H1N1, A1c 7.2, zip 44120", []),
     ],

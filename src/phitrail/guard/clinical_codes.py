@@ -37,6 +37,9 @@ _CUE: Final = re.compile(
 _CPT: Final = re.compile(
     r"(?:[0-9]{5}|[0-9]{4}[ftu]|[a-v][0-9]{4})(?:-[0-9a-z]{2})?(?![\w.])"
 )
+_CPT_BEFORE: Final = re.compile(
+    r"[0-9](?<![\w.-][0-9])[0-9]{3}[0-9ftu](?=,? (?:primary )?(?:diagnosis|dx)\b)"
+)
 _LOINC: Final = re.compile(r"[0-9]{1,5}-[0-9](?![\w-])")
 _SNOMED: Final = re.compile(r"[0-9]{6,18}(?![\w-])")
 _NDC: Final = re.compile(
@@ -67,6 +70,9 @@ def find_clinical_codes(text: str) -> list[Found]:
         for match in _ICD_DOTTED.finditer(text)
     }
     low = lowered(text)
+    for match in _CPT_BEFORE.finditer(low):
+        code = Found(*match.span(), Class.CLINICAL_CODE, 0.85, "code.cpt")
+        found.setdefault(match.start(), code)
     for cue in _CUE.finditer(low):
         for start, end, rule in _read_series(low, cue):
             found.setdefault(start, Found(start, end, Class.CLINICAL_CODE, 0.95, rule))
