@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from phitrail.guard.tagged import find_tagged, gaps_before
+from phitrail.guard.tagged import find_tagged
 from phitrail.guard.tagger import AT_ONCE, REACH, Tagger
 from phitrail.guard.tokens import tokenize
 
@@ -23,8 +23,8 @@ def tagger() -> Tagger:
 
 def scores(tagger: Tagger, text: str) -> np.ndarray:
     """Score each word of a text."""
-    words, starts, ends = tokenize(text)
-    return tagger.tag(words, gaps_before(text, starts, ends)).score
+    tokens = tokenize(text)
+    return tagger.tag(tokens.words, tokens.gaps).score
 
 
 def long_text(words: int) -> str:
@@ -37,11 +37,12 @@ def test_a_long_text_is_read_in_pieces_as_if_it_were_one(tagger: Tagger) -> None
     """A name at the border of two pieces would be lost there."""
     text = long_text(2 * AT_ONCE + 500)
     whole = scores(tagger, text)
-    words, starts, ends = tokenize(text)
-    gaps = gaps_before(text, starts, ends)
+    tokens = tokenize(text)
     for border in (AT_ONCE, 2 * AT_ONCE):
         low, high = border - 3 * REACH, border + 3 * REACH
-        part = tagger.tag(words[low:high], gaps[low:high]).score[REACH:-REACH]
+        part = tagger.tag(tokens.words[low:high], tokens.gaps[low:high]).score[
+            REACH:-REACH
+        ]
 
         assert np.allclose(part, whole[low + REACH : high - REACH], atol=1e-5)
 

@@ -9,21 +9,21 @@ from phitrail.guard.tokens import TOKEN, tokenize
 @given(st.text())
 def test_tokens_are_what_stands_at_their_places_in_order(text: str) -> None:
     """A wrong place would redact the wrong letters."""
-    words, starts, ends = tokenize(text)
+    tokens = tokenize(text)
 
-    assert [m[0] for m in TOKEN.finditer(text)] == words
+    assert [m[0] for m in TOKEN.finditer(text)] == tokens.words
     assert [m.span() for m in TOKEN.finditer(text)] == list(
-        zip(starts, ends, strict=True)
+        zip(tokens.starts, tokens.ends, strict=True)
     )
 
 
 @given(st.text())
 def test_no_sign_is_lost(text: str) -> None:
     """A letter outside every token could never be redacted by the tagger."""
-    _, starts, ends = tokenize(text)
+    tokens = tokenize(text)
     covered = {
         place
-        for start, end in zip(starts, ends, strict=True)
+        for start, end in zip(tokens.starts, tokens.ends, strict=True)
         for place in range(start, end)
     }
 
@@ -35,6 +35,11 @@ def test_no_sign_is_lost(text: str) -> None:
 
 def test_a_possessive_does_not_belong_to_the_name() -> None:
     """`Kim's` and `Kim` must be one word to the lists."""
-    assert tokenize("Kim's O'Dwyer 4th x_y")[0] == [
+    assert tokenize("Kim's O'Dwyer 4th x_y").words == [
         "Kim", "'", "s", "O'Dwyer", "4", "th", "x", "_", "y",
     ]  # fmt: skip
+
+
+def test_what_stands_before_a_word_is_told() -> None:
+    """A name at the beginning of a line is told by that."""
+    assert tokenize("a b\nc\n \nd. e").gaps == [3, 1, 2, 3, 0, 1]

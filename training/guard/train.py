@@ -56,12 +56,12 @@ def make_gazetteer() -> tuple[np.ndarray, np.ndarray]:
             add(part, SURNAME)
     for flag, name in ((TOWN, "cities"), (COUNTY, "counties")):
         for town in lines(name):
-            for part in tokenize(town)[0]:
+            for part in tokenize(town).words:
                 if len(part) > 2:
                     add(part, flag)
     counts: dict[str, int] = {}
     for sentence in lines("carriers"):
-        for word in tokenize(sentence)[0]:
+        for word in tokenize(sentence).words:
             if word.islower() and word.isalpha():
                 counts[word] = counts.get(word, 0) + 1
     for word, count in counts.items():
@@ -69,25 +69,6 @@ def make_gazetteer() -> tuple[np.ndarray, np.ndarray]:
             add(word, PLAIN)
     hashes = np.array(sorted(found), np.uint32)
     return hashes, np.array([found[int(h)] for h in hashes], np.uint8)
-
-
-def gaps(text: str, starts: list[int], ends: list[int]) -> list[int]:
-    """Say what stands before each token: nothing, a space, a line break, an empty line."""
-    told = []
-    last = 0
-    for start, end in zip(starts, ends, strict=True):
-        between = text[last:start]
-        told.append(
-            0
-            if not between
-            else min(2 + (between.count("\n") > 1), 3)
-            if "\n" in between
-            else 1
-        )
-        last = end
-    if told:
-        told[0] = 3
-    return told
 
 
 def label_tokens(one: Any, starts: list[int], ends: list[int]) -> list[int]:
@@ -114,7 +95,8 @@ class Data:
         self.docs = []
         for _ in range(count):
             one = corpus.next()
-            words, starts, ends = tokenize(one.text)
+            tokens = tokenize(one.text)
+            words = tokens.words
             if not words:
                 continue
             ids = np.array(
@@ -125,8 +107,8 @@ class Data:
             self.docs.append(
                 (
                     ids,
-                    np.array(gaps(one.text, starts, ends), np.int8),
-                    np.array(label_tokens(one, starts, ends), np.int8),
+                    np.array(tokens.gaps, np.int8),
+                    np.array(label_tokens(one, tokens.starts, tokens.ends), np.int8),
                 )
             )
         words = list(self.types)

@@ -40,7 +40,8 @@ def with_edges(text: str, found: Sequence[Found]) -> list[Found]:
             end = _end(_AFTER_NAME, text, end, found, place)
         elif one.identifier_class == IdentifierClass.GEOGRAPHIC:
             end = _end(_AFTER_PLACE, text, end, found, place)
-        out.append(replace(one, start=start, end=end))
+        is_same = start == one.start and end == one.end
+        out.append(one if is_same else replace(one, start=start, end=end))
     return out
 
 
@@ -51,19 +52,22 @@ def with_whole_words(text: str, found: Sequence[Found]) -> list[Found]:
     """
     out: list[Found] = []
     for one in found:
-        before = _WORD_BEFORE.search(text, max(one.start - LONGEST_WORD, 0), one.start)
-        start = one.start
-        if before is not None and _is_word(text, start):
-            start = before.start()
-        after = _WORD.match(text, one.end) if _is_word(text, one.end - 1) else None
-        end = one.end if after is None else after.end()
-        if end - start < 2 * (one.end - one.start):
+        start, end = one.start, one.end
+        if start and _is_word(text[start - 1]) and _is_word(text[start]):
+            before = _WORD_BEFORE.search(text, max(start - LONGEST_WORD, 0), start)
+            start = start if before is None else before.start()
+        if end < len(text) and _is_word(text[end]) and _is_word(text[end - 1]):
+            after = _WORD.match(text, end)
+            end = end if after is None else after.end()
+        if start == one.start and end == one.end:
+            out.append(one)
+        elif end - start < 2 * (one.end - one.start):
             out.append(replace(one, start=start, end=end))
     return out
 
 
-def _is_word(text: str, place: int) -> bool:
-    return text[place].isalnum() or text[place] == "_"
+def _is_word(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
 
 
 def _start(text: str, start: int, at_least: int) -> int:

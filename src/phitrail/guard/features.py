@@ -16,8 +16,6 @@ _AFFIXES = tuple(
 )
 _FLAGS = tuple((1 << n, crc32(b"g:%d" % (n + 1)) % ROWS) for n in range(5))
 LONGEST = 24
-GAPS = ("none", "space", "line", "blank")
-"""What stands between a token and the one before it."""
 
 
 def form(word: str) -> str:

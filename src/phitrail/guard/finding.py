@@ -14,7 +14,7 @@
 One object serves one scan; what it keeps of the text goes with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from phitrail.events.codes import IdentifierClass
@@ -26,7 +26,7 @@ from phitrail.guard.found import Found
 from phitrail.guard.merging import merged
 from phitrail.guard.normal import views
 from phitrail.guard.patterns.finder import find_patterns
-from phitrail.guard.pieces import PIECE, pieces_of
+from phitrail.guard.pieces import PIECE, Piece, pieces_of
 from phitrail.guard.propagation import AGAIN, name_words, propagated
 from phitrail.guard.record_context import RecordContext
 from phitrail.guard.record_match import match_record
@@ -37,6 +37,9 @@ from phitrail.guard.tagger import Floats, Tagger
 NAMES_AND_PLACES = frozenset({IdentifierClass.NAME, IdentifierClass.GEOGRAPHIC})
 MOST_NAMES = 10_000
 """Names of a long text that are looked for in all of it, at the most."""
+
+FindIn = Callable[[str], list[Found]]
+"""Finds in one view of a text."""
 
 
 class Finding:
@@ -60,31 +63,29 @@ class Finding:
             text: the answer, or a part of it.
             known: names that were found before in the same answer.
         """
-        if len(text) <= PIECE:
-            return merged(self._read(text, known))
         names = set(known)
         found: list[Found] = []
         for piece in pieces_of(text):
-            self._seen.clear()
-            own = [
-                _moved(one, one.start + piece.low, one.end + piece.low)
-                for one in self._read(text[piece.low : piece.high], names)
-                if piece.owns(one.start + piece.low)
-            ]
-            if len(names) < MOST_NAMES:
+            own = self._read_piece(text, piece, self._in_view, names)
+            if piece.end < len(text) and len(names) < MOST_NAMES:
                 names |= name_words(text, own)
             found += own
-        return merged(_again(text, merged(found), names))
+        found = merged(found)
+        return found if len(text) <= PIECE else merged(_again(text, found, names))
 
     def find_left_over(self, text: str) -> list[Found]:
         """Find what shows in a redacted text only.
 
-        What has a shape was found before; where the text is read as it stands, what the
-        words around it give away is all that can be new.
+        What has a shape was found before: what the words around it give away, in whichever
+        view, is all that can be new.
         """
-        read = views(text)
-        if read.fragments or read.main.text is not text:
-            return self.find(text)
+        return merged(
+            one
+            for piece in pieces_of(text)
+            for one in self._read_piece(text, piece, self._left_in_view, ())
+        )
+
+    def _left_in_view(self, text: str) -> list[Found]:
         return with_edges(text, merged(self._tag(text, ())))
 
     def _tag(self, text: str, codes: Sequence[Found]) -> list[Found]:
@@ -97,17 +98,31 @@ class Finding:
             if not _is_within(one, codes) and not _is_term(text, one)
         ]
 
-    def _read(self, text: str, known: Iterable[str]) -> list[Found]:
+    def _read_piece(
+        self, text: str, piece: Piece, find_in: FindIn, known: Iterable[str]
+    ) -> list[Found]:
+        """Find in one piece of a text; offsets are those of the text."""
+        if piece.low == 0 and piece.high == len(text):
+            return self._read(text, find_in, known)
+        self._seen.clear()
+        part = self._read(text[piece.low : piece.high], find_in, known)
+        return [
+            _moved(one, one.start + piece.low, one.end + piece.low)
+            for one in part
+            if piece.owns(one.start + piece.low)
+        ]
+
+    def _read(self, text: str, find_in: FindIn, known: Iterable[str]) -> list[Found]:
         """Find in a text of bounded length, in all of its views."""
         read = views(text)
         main = read.main
-        found = _again(main.text, self._in_view(main.text), known)
+        found = _again(main.text, find_in(main.text), known)
         if main.is_mapped:
             found = [_moved(one, *main.source(one.start, one.end)) for one in found]
         for fragment in read.fragments:
             found += [
                 _moved(one, *fragment.source(one.start, one.end))
-                for one in self._in_view(fragment.text)
+                for one in find_in(fragment.text)
                 if fragment.is_rebuilt(one.start, one.end)
             ]
         return found

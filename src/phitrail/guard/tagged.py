@@ -21,32 +21,15 @@ LEFT_OUT = frozenset(",;:!?\"'/|-\u2013\u2014(\u2019")
 RULES = {kind: f"tagger.{kind}" for kind in CLASSES if kind is not None}
 
 
-def gaps_before(text: str, starts: list[int], ends: list[int]) -> list[int]:
-    """Say what stands before each token (`features.GAPS`)."""
-    told: list[int] = []
-    last = 0
-    for start, end in zip(starts, ends, strict=True):
-        if start == last:
-            told.append(0)
-        elif start == last + 1 and text[last] != "\n":
-            told.append(1)
-        else:
-            breaks = text.count("\n", last, start)
-            told.append(min(1 + breaks, 3))
-        last = end
-    if told:
-        told[0] = 3
-    return told
-
-
 def find_tagged(
     tagger: Tagger, text: str, seen: dict[str, Floats] | None = None
 ) -> list[Found]:
     """Find what the words around it give away; `seen` as in `Tagger.tag`."""
-    words, starts, ends = tokenize(text)
+    tokens = tokenize(text)
+    words, starts, ends = tokens.words, tokens.starts, tokens.ends
     if not words:
         return []
-    tags = tagger.tag(words, gaps_before(text, starts, ends), seen)
+    tags = tagger.tag(words, tokens.gaps, seen)
     likely = np.flatnonzero(tags.score >= GO_ON)
     kinds = tags.best[likely].tolist()
     scores = tags.score[likely].tolist()

@@ -93,7 +93,7 @@ class Tagger:
 
         Args:
             words: of the text.
-            gaps: what stands before each (`features.GAPS`).
+            gaps: what stands before each (`tokens.Tokens`).
             seen: vectors of words that were made in this scan; it goes with the scan.
         """
         vectors = self._vectors(words, gaps, {} if seen is None else seen)
