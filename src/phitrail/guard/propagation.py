@@ -18,6 +18,7 @@ SHORTEST_NAME = 3
 SHORTEST_NUMBER = 4
 MOST_WORDS = 4
 SCORE = 0.9
+SURE = 0.5
 AGAIN = "again"
 FEW = 100
 REPEATED = frozenset(
@@ -40,7 +41,7 @@ def name_words(text: str, found: Iterable[Found]) -> set[str]:
     """Return the words of the names that were found, those that tell a person."""
     words: set[str] = set()
     for one in found:
-        if one.identifier_class == IdentifierClass.NAME:
+        if one.identifier_class == IdentifierClass.NAME and one.score >= SURE:
             for match in TOKEN.finditer(text, one.start, one.end):
                 word = match[0]
                 if len(word) >= SHORTEST_NAME and word.lower() not in COMMON_WORDS:
@@ -60,7 +61,9 @@ def propagated(
     numbers = {
         text[one.start : one.end]: one.identifier_class
         for one in found
-        if one.identifier_class in REPEATED and one.end - one.start >= SHORTEST_NUMBER
+        if one.identifier_class in REPEATED
+        and one.score >= SURE
+        and one.end - one.start >= SHORTEST_NUMBER
     }
     wanted = dict.fromkeys(words, IdentifierClass.NAME) | numbers
     if not wanted:

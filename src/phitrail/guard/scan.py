@@ -144,10 +144,10 @@ def _redacted(
         left = finding.find_left_over(redacted.text)
         shown = redacted.in_source(outside_placeholders(redacted.text, left))
         more = apart_from(shown, judgement.spans)
-        if not more:
-            break
         found = merged([*found, *more])
-        judgement = judge(found)
+        before, judgement = judgement, judge(found)
+        if judgement.spans == before.spans:
+            break
         redacted = Redacted.of(text, judgement.spans, Redactor(policy.redaction, seed))
     return judgement, redacted.text
 

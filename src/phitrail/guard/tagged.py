@@ -13,8 +13,15 @@ from phitrail.guard.found import Found
 from phitrail.guard.tagger import CLASSES, Floats, Tagger
 from phitrail.guard.tokens import tokenize
 
-BEGIN = 0.5
-GO_ON = 0.25
+LIKELY = {IdentifierClass.NAME: 0.42, IdentifierClass.GEOGRAPHIC: 0.42}
+LIKELY_ELSE = 0.6
+"""How likely a word must be for a score of one half. Numbers have rules of their own
+(`guard.patterns`), so of them the tagger must be surer."""
+
+LOWEST_SCORE = 0.3
+"""What is less sure is no finding, whatever the policy's threshold."""
+
+GO_ON = 0.2
 LEFT_OUT = frozenset(",;:!?\"'/|-\u2013\u2014(\u2019")
 """Signs that end no identifier."""
 
@@ -46,12 +53,20 @@ def find_tagged(
             continue
         kind = CLASSES[kinds[first]]
         last = _last(words, places, first, at - 1, kind)
-        top = max(scores[first:at])
-        if top >= BEGIN and kind is not None:
+        score = 0.0 if kind is None else _score(kind, max(scores[first:at]))
+        if kind is not None and score >= LOWEST_SCORE:
             begin, end = starts[places[first]], ends[places[last]]
-            found.append(Found(begin, end, kind, top, RULES[kind]))
+            found.append(Found(begin, end, kind, score, RULES[kind]))
         first = at
     return found
+
+
+def _score(kind: IdentifierClass, likelihood: float) -> float:
+    """Return the score of a finding: one half where its class is likely enough."""
+    enough = LIKELY.get(kind, LIKELY_ELSE)
+    if likelihood < enough:
+        return 0.5 * likelihood / enough
+    return 0.5 + 0.5 * (likelihood - enough) / (1 - enough)
 
 
 def _last(
