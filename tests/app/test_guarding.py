@@ -1,5 +1,6 @@
 """The guard is loaded where the policy asks for one, and the policy is read strictly."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from phitrail.app.guarding import open_guarding
 from phitrail.app.wiring import KEYS, open_trail
 from phitrail.capture.guarding import AccessRecords, Guarding
 from phitrail.errors import ConfigError
+from phitrail.guard import tagger
 from phitrail.keys.local import LocalKeys
+from phitrail.sdk import connect
 
 
 def opened(trail_dir: Path) -> object:
@@ -124,3 +127,18 @@ def test_a_policy_that_is_written_is_read_again(tmp_path: Path, founded: Path) -
 
         assert read_policy(tmp_path) == policy
         assert ("guard" in (tmp_path / "policy.yaml").read_text()) is bool(guard)
+
+
+def test_a_model_that_is_missing_is_said_when_the_trail_is_opened(
+    trail_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guard without its model would find no name, and nobody would know."""
+    with_section(trail_dir, "{mode: enforce}")
+    monkeypatch.setattr(tagger, "MODEL", tmp_path / "gone.npz")
+    with pytest.raises(ConfigError, match="install phitrail again"):
+        connect(trail_dir)
+    monkeypatch.undo()
+    guarding = opened(trail_dir)
+
+    assert isinstance(guarding, Guarding)
+    assert guarding.detector.digest == sha256(tagger.MODEL.read_bytes()).hexdigest()

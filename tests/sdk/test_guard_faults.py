@@ -282,6 +282,29 @@ def test_while_the_log_is_down_answers_are_scanned_and_their_events_wait(
     assert not [canary for canary in CANARIES if canary.encode() in held]
 
 
+@pytest.mark.usefixtures("guard")
+def test_aliases_that_cannot_be_kept_do_not_stop_a_program_with_a_spool(
+    trail_dir: Path, tmp_path: Path
+) -> None:
+    """The spool bridges what cannot be kept; what cannot be asked withholds the answer."""
+
+    async def scenario() -> None:
+        async with await aconnect(trail_dir, spool=tmp_path / "other") as trail:
+            access = trail.access(user_id="dr-1")
+            await access.retrieved(NOTE, identifiers=IDENTIFIERS)
+
+    with connect(trail_dir, spool=tmp_path / "spool") as trail:
+        with closing(sqlite3.connect(trail_dir / IDENTITY)) as database:
+            database.execute("DROP TABLE alias")
+        with trail.access(user_id="dr-1") as access:
+            access.retrieved(NOTE, identifiers=IDENTIFIERS)
+            with pytest.raises(RefusedError):
+                access.release(TEXT)
+    with closing(sqlite3.connect(trail_dir / IDENTITY)) as database:
+        database.execute("CREATE TABLE alias (other)")
+    asyncio.run(scenario())
+
+
 def test_async_failures_fail_closed_too(
     trail_dir: Path, guard: StandIn, tmp_path: Path
 ) -> None:
