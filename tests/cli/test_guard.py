@@ -7,13 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.cli.conftest import Command
 
+from phitrail.app import guard_scanning
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.main import main
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.found import Found
 
 NAME = "Quillon Varrick"
 PHONE = "(614) 867-2290"
@@ -272,6 +276,80 @@ def test_a_policy_that_does_not_fit_is_a_mistake_of_configuration(
 
     assert ran.code == ExitCode.CONFIGURATION
     assert shows_nothing(ran.out, ran.err)
+
+
+def test_a_text_that_is_too_long_to_hold_is_refused(
+    phitrail: Command, answer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory would run out in the middle, without a word on why."""
+    monkeypatch.setattr(guard_scanning, "MAX_TEXT_BYTES", len(ANSWER) - 1)
+
+    ran = phitrail("guard", "scan", answer)
+
+    assert ran.code == ExitCode.USAGE
+    assert str(answer) in ran.err
+
+
+@pytest.mark.parametrize("damage", [OSError, ValueError, KeyError])
+def test_a_damaged_model_is_told_as_such(
+    phitrail: Command,
+    answer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: type[Exception],
+) -> None:
+    """A stack trace of NumPy tells nobody to install again; no scan is no clean text."""
+
+    def fail(**_: object) -> None:
+        raise damage("Varrick")
+
+    monkeypatch.setattr(guard_scanning, "Guard", fail)
+
+    ran = phitrail("guard", "scan", answer)
+
+    assert ran.code == ExitCode.CONFIGURATION
+    assert shows_nothing(ran.out, ran.err)
+
+
+def test_a_person_at_a_terminal_is_told_to_paste(
+    phitrail: Command, paste: Paste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that waits in silence looks hung."""
+    paste(PLAIN)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    ran = phitrail("guard", "scan")
+
+    assert ran.code == ExitCode.OK
+    assert "Ctrl-D" in ran.err
+
+
+def test_a_second_opinion_is_judged_with_ours(
+    phitrail: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only the other one sees must be taken out like the rest."""
+    at = PLAIN.index("adult")
+    found = Found(at, at + 5, IdentifierClass.OTHER, 0.9, "presidio.new")
+    other = SimpleNamespace(find=lambda _: [found])
+    loads = SimpleNamespace(load=lambda: other)
+    monkeypatch.setattr(guard_scanning, "SecondOpinion", loads)
+    file = written(tmp_path / "plain.txt", PLAIN)
+
+    ran = phitrail("guard", "scan", file, "--second-opinion", "presidio", "--redact")
+
+    assert ran.out == PLAIN.replace("adult", "[ID-1]")
+
+
+def test_failures_are_listed_only_where_there_are_some(
+    phitrail: Command, tmp_path: Path
+) -> None:
+    """An empty table reads as if something were missing."""
+    line = {"id": "a", "text": PLAIN, "spans": []}
+    file = written(tmp_path / "labelled.jsonl", lines(line))
+
+    ran = phitrail("guard", "eval", file, "--explain")
+
+    assert "dirty" in ran.out
+    assert "false word " not in ran.out
 
 
 def test_without_presidio_the_second_opinion_says_what_to_install(

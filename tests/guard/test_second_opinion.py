@@ -3,8 +3,12 @@
 import json
 import os
 import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -93,6 +97,49 @@ def test_what_is_missing_is_named_and_not_downloaded(
 
     with pytest.raises(ConfigError, match=MODELS[0]):
         SecondOpinion.load()
+
+
+def test_it_is_loaded_with_an_installed_model_and_a_list_at_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Left as it comes, Presidio asks the network at the first address that it sees."""
+    asked: dict[str, Any] = {}
+    mail = SimpleNamespace(name="EmailRecognizer", validate_result=None)
+    other = SimpleNamespace(name="UrlRecognizer", validate_result="its own")
+
+    class Engine(Analyzer):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(Result("PERSON", 0, 3))
+            asked.update(given)
+            self.registry = SimpleNamespace(recognizers=[other, mail])
+
+    def extract(**given: Any) -> Callable[[str], SimpleNamespace]:
+        asked.update(given)
+        return lambda address: SimpleNamespace(fqdn=address.partition("@")[2])
+
+    modules: dict[str, dict[str, Any]] = {
+        "presidio_analyzer": {"AnalyzerEngine": Engine},
+        "presidio_analyzer.nlp_engine": {"SpacyNlpEngine": list},
+        "tldextract": {"TLDExtract": extract},
+    }
+    for name, parts in modules.items():
+        module = ModuleType(name)
+        vars(module).update(parts)
+        monkeypatch.setitem(sys.modules, name, module)
+    installed = {"presidio_analyzer", MODELS[1]}
+    monkeypatch.setattr(
+        second_opinion, "find_spec", lambda name: name if name in installed else None
+    )
+
+    opinion = SecondOpinion.load()
+
+    assert [each.rule for each in opinion.find("Ana")] == ["presidio.person"]
+    assert asked["nlp_engine"] == [{"lang_code": "en", "model_name": MODELS[1]}]
+    assert (asked["cache_dir"], asked["suffix_list_urls"]) == (None, ())
+    assert mail.validate_result is not None
+    assert mail.validate_result("jc@mail.example")
+    assert not mail.validate_result("no address")
+    assert other.validate_result == "its own"
 
 
 @pytest.mark.skipif(

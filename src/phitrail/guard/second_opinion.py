@@ -1,7 +1,7 @@
 """Presidio as a second opinion, behind the same `Found` as our own stages.
 
-Optional (`phitrail[presidio]`), asked for by name, never in the default path: it takes some
-twenty times the CPU of the guard (docs/benchmarks.md). What it adds is another view: its
+Optional (`phitrail[presidio]`), asked for by name, never in the default path: it takes many
+times the CPU of the guard (docs/benchmarks.md). What it adds is another view: its
 findings are judged, merged and redacted like ours.
 
 Rules:
