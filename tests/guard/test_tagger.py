@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phitrail.guard.tagged import find_tagged
-from phitrail.guard.tagger import AT_ONCE, REACH, Tagger
+from phitrail.guard.tagger import AT_ONCE, Tagger
 from phitrail.guard.tokens import tokenize
 
 WORDS = (
@@ -39,12 +39,13 @@ def test_a_long_text_is_read_in_pieces_as_if_it_were_one(tagger: Tagger) -> None
     whole = scores(tagger, text)
     tokens = tokenize(text)
     for border in (AT_ONCE, 2 * AT_ONCE):
-        low, high = border - 3 * REACH, border + 3 * REACH
+        reach = tagger.reach
+        low, high = border - 3 * reach, border + 3 * reach
         part = tagger.tag(tokens.words[low:high], tokens.gaps[low:high]).score[
             REACH:-REACH
         ]
 
-        assert np.allclose(part, whole[low + REACH : high - REACH], atol=1e-5)
+        assert np.allclose(part, whole[low + reach : high - reach], atol=1e-5)
 
 
 def test_a_text_is_scored_alike_each_time_and_after_others(tagger: Tagger) -> None:

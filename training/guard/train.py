@@ -1,7 +1,6 @@
 """Train the guard's tagger: `python -m training.guard.train --out FILE`.
 
-A bag of hashed features for each word (`phitrail.guard.features`), four dilated convolutions
-over the words, one class a word. Trained with Adam on documents drawn by `Corpus`; features
+A bag of hashed features for each word (`phitrail.guard.features`), dilated convolutions over the words, one class a word. Trained with Adam on documents drawn by `Corpus`; features
 of names are dropped at random so that the words around them have to tell. The file that it
 writes has the same bytes for one seed on one machine.
 """
@@ -33,7 +32,7 @@ from training.guard.fill import LABELS
 from training.guard.people import lines
 
 SIZE = 48
-DILATIONS = (1, 2, 4, 8)
+DILATIONS = (1, 3, 9)
 LENGTH = 256
 BATCH = 32
 TYPES = 5120
@@ -290,6 +289,7 @@ def write(
     arrays = {
         "embedding": np.round(embedding / scale).astype(np.int8),
         "scale": scale.astype(np.float16)[:, 0],
+        "dilations": np.array(DILATIONS, np.int64),
         "hashes": hashes,
         "flags": flags,
         "words": np.frombuffer("\n".join(often).encode(), np.uint8),

@@ -2,8 +2,8 @@
 
 A bag of hashed features for each word (`guard.features`), dilated convolutions over the
 words, one class a word; NumPy alone. It is trained by `training.guard.train`. What it says
-of a word depends on the fifteen words at either side of it and on nothing else, so a long
-text is read in pieces that overlap, in bounded memory and linear time.
+of a word depends on a dozen words at either side of it (`reach`) and on nothing else, so
+a long text is read in pieces that overlap, in bounded memory and linear time.
 
 The vectors of common words lie ready in the model; those of other words are made anew in
 each scan and forgotten with it.
@@ -20,8 +20,6 @@ from phitrail.guard.features import ROWS, WIDTH, features
 from phitrail.guard.gazetteer import Gazetteer
 
 MODEL = Path(__file__).parent / "data" / "tagger.npz"
-DILATIONS = (1, 2, 4, 8)
-REACH = sum(DILATIONS)
 AT_ONCE = 4096
 BLOCK = 32
 """Words multiplied at once: so few that no BLAS starts threads for them, which for
@@ -72,12 +70,15 @@ class Tagger:
             )
             self._embedding[:ROWS] = arrays["embedding"] * scale
             self._gap: Floats = arrays["gap"].astype(np.float32)
+            dilations = tuple(int(far) for far in arrays["dilations"])
+            self.reach = sum(dilations)
             self._convolutions = [
                 (
+                    far,
                     arrays[f"conv{n}"].astype(np.float32),
                     arrays[f"bias{n}"].astype(np.float32),
                 )
-                for n in range(len(DILATIONS))
+                for n, far in enumerate(dilations)
             ]
             self._out: Floats = arrays["out"].astype(np.float32)
             self._out_bias: Floats = arrays["out_bias"].astype(np.float32)
@@ -103,8 +104,8 @@ class Tagger:
         else:
             logits = np.empty((count, len(CLASSES)), np.float32)
             for first in range(0, count, AT_ONCE):
-                low = max(first - REACH, 0)
-                high = min(first + AT_ONCE + REACH, count)
+                low = max(first - self.reach, 0)
+                high = min(first + AT_ONCE + self.reach, count)
                 part = self._logits(vectors[low:high])
                 end = min(first + AT_ONCE, count)
                 logits[first:end] = part[first - low : end - low]
@@ -151,7 +152,7 @@ class Tagger:
         h[:count] = vectors
         taps = np.zeros((padded, 3 * size), np.float32)
         in_blocks = taps.reshape(blocks, BLOCK, 3 * size)
-        for far, (weight, bias) in zip(DILATIONS, self._convolutions, strict=True):
+        for far, weight, bias in self._convolutions:
             taps[:far, :size] = 0
             taps[far:, :size] = h[:-far]
             taps[:, size : 2 * size] = h
