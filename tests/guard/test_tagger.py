@@ -42,7 +42,7 @@ def test_a_long_text_is_read_in_pieces_as_if_it_were_one(tagger: Tagger) -> None
         reach = tagger.reach
         low, high = border - 3 * reach, border + 3 * reach
         part = tagger.tag(tokens.words[low:high], tokens.gaps[low:high]).score[
-            REACH:-REACH
+            reach:-reach
         ]
 
         assert np.allclose(part, whole[low + reach : high - reach], atol=1e-5)
