@@ -44,6 +44,7 @@ from phitrail.guard.scan import Guard
 ROOT: Final = Path(__file__).parents[1]
 DATA: Final = ROOT.parent / "shared" / "data" / "phi"
 PRESIDIO: Final = ROOT / ".venv" / "presidio" / "bin" / "python"
+OURS: Final = ("guard", "record", "stream")
 PRESIDIO_NAME: Final = "Presidio, small spaCy"
 MB: Final = KB * KB
 SIZES: Final = (2 * KB, 20 * KB, 200 * KB, 2 * MB, 10 * MB)
@@ -70,7 +71,7 @@ class Finders:
 
     def __init__(self, presidio: Path) -> None:
         self._python = {"presidio": presidio} if presidio.exists() else {}
-        self._python |= dict.fromkeys(("guard", "stream"), Path(sys.executable))
+        self._python |= dict.fromkeys(OURS, Path(sys.executable))
 
     def has(self, finder: str) -> bool:
         """Say whether a finder's environment is there."""
@@ -199,7 +200,7 @@ def measure_cost(
 ) -> None:
     """Print CPU time for texts of 2 KB, and start and memory."""
     made = texts_of_size(texts, 2 * KB, number)
-    asked = [("guard", made, rounds), ("stream", made, rounds)]
+    asked = [(finder, made, rounds) for finder in ("guard", "record", "stream")]
     asked += [("presidio", made[: number // 4], 1)]
     asked = [each for each in asked if finders.has(each[0])]
     print_table(

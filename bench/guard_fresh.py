@@ -1,10 +1,11 @@
 """One finder in a fresh process: what it marks, takes, and weighs.
 
-    python -m bench.guard_fresh guard|stream|presidio mark|cpu|start|whole [ROUNDS]
+    python -m bench.guard_fresh guard|record|stream|presidio mark|cpu|start|whole [ROUNDS]
 
 Texts come as a JSON array on standard input; one JSON object goes to standard output. The
 process stays on one core, and takes it before NumPy loads, so that its libraries start no
-threads. Times are CPU times of the process. `stream` gets its text in pieces of 20
+threads. Times are CPU times of the process. `record` has the records of a made-up patient, and
+reads them anew for each text, as an access does. `stream` gets its text in pieces of 20
 characters, as a model gives them. `presidio` runs in its own environment.
 """
 
@@ -23,6 +24,27 @@ from typing import Any, TypeAlias  # noqa: E402 - the same
 Places: TypeAlias = list[tuple[int, int]]
 Find: TypeAlias = Callable[[str], Places]
 PIECE = 20
+RECORDS: list[dict[str, object]] = [
+    {
+        "resourceType": "Patient",
+        "identifier": [{"type": {"text": "MRN"}, "value": "70442918"}],
+        "name": [{"given": ["Quillon", "Ames"], "family": "Varrick"}],
+        "telecom": [{"system": "phone", "value": "+16148672290"}],
+        "birthDate": "1961-04-02",
+        "address": [{"line": ["18 Tannery Row"], "city": "Bellmere", "state": "OH"}],
+    },
+    {
+        "resourceType": "RelatedPerson",
+        "name": [{"given": ["Isolde"], "family": "Varrick"}],
+        "telecom": [{"system": "phone", "value": "+16148672291"}],
+    },
+    {
+        "resourceType": "Practitioner",
+        "name": [{"given": ["Oren"], "family": "Castellane"}],
+    },
+    {"resourceType": "Coverage", "subscriberId": "XQP5500812A"},
+]
+"""Made up."""
 
 
 def load_guard() -> Find:
@@ -35,6 +57,20 @@ def load_guard() -> Find:
     def find(text: str) -> Places:
         spans = guard.scan(text).spans
         return [(s.start, s.end) for s in spans if s.action in REPLACED]
+
+    return find
+
+
+def load_with_record() -> Find:
+    """Load ours with the records of an access; places are everything that it finds."""
+    from phitrail.guard.record_context import RecordContext  # noqa: PLC0415 - the same
+    from phitrail.guard.scan import Guard  # noqa: PLC0415 - the same
+
+    guard = Guard()
+
+    def find(text: str) -> Places:
+        context = RecordContext.from_records(RECORDS)
+        return [(s.start, s.end) for s in guard.scan(text, context).spans]
 
     return find
 
@@ -68,7 +104,12 @@ def load_presidio() -> Find:
     return lambda text: [(each.start, each.end) for each in opinion.find(text)]
 
 
-LOAD = {"guard": load_guard, "stream": load_stream, "presidio": load_presidio}
+LOAD = {
+    "guard": load_guard,
+    "record": load_with_record,
+    "stream": load_stream,
+    "presidio": load_presidio,
+}
 
 
 def memory_mb(what: str) -> float:

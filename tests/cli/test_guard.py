@@ -18,6 +18,7 @@ from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.main import main
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.found import Found
+from phitrail.guard.scan import Guard
 
 NAME = "Quillon Varrick"
 PHONE = "(614) 867-2290"
@@ -308,6 +309,22 @@ def test_a_damaged_model_is_told_as_such(
 
     assert ran.code == ExitCode.CONFIGURATION
     assert shows_nothing(ran.out, ran.err)
+
+
+def test_a_scan_that_breaks_prints_nothing_of_the_text(
+    phitrail: Command, answer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message of an unexpected error may quote what was scanned."""
+
+    def fail(_: object, text: str, *__: object, **___: object) -> None:
+        raise ValueError(text)
+
+    monkeypatch.setattr(Guard, "scan", fail)
+
+    ran = phitrail("guard", "scan", answer, "--redact")
+
+    assert (ran.code, ran.out) == (ExitCode.BUG, "")
+    assert shows_nothing(ran.err)
 
 
 def test_a_person_at_a_terminal_is_told_to_paste(
