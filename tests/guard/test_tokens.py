@@ -42,4 +42,4 @@ def test_a_possessive_does_not_belong_to_the_name() -> None:
 
 def test_what_stands_before_a_word_is_told() -> None:
     """A name at the beginning of a line is told by that."""
-    assert tokenize("a b\nc\n \nd. e").gaps == [3, 1, 2, 3, 0, 1]
+    assert tokenize("a b\nc\n \nd. e").gaps.tolist() == [3, 1, 2, 3, 0, 1]

@@ -106,7 +106,7 @@ class Data:
             self.docs.append(
                 (
                     ids,
-                    np.array(tokens.gaps, np.int8),
+                    tokens.gaps.astype(np.int8),
                     np.array(label_tokens(one, tokens.starts, tokens.ends), np.int8),
                 )
             )

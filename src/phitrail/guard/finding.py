@@ -32,7 +32,7 @@ from phitrail.guard.record_context import RecordContext
 from phitrail.guard.record_match import match_record
 from phitrail.guard.roles import role_of
 from phitrail.guard.tagged import find_tagged
-from phitrail.guard.tagger import Floats, Tagger
+from phitrail.guard.tagger import Seen, Tagger
 
 NAMES_AND_PLACES = frozenset({IdentifierClass.NAME, IdentifierClass.GEOGRAPHIC})
 MOST_NAMES = 10_000
@@ -54,7 +54,7 @@ class Finding:
         """
         self._tagger = tagger
         self._context = context
-        self._seen: dict[str, Floats] = {}
+        self._seen = Seen()
 
     def find(self, text: str, known: Iterable[str] = ()) -> list[Found]:
         """Return everything found, in order, disjoint.
@@ -104,7 +104,7 @@ class Finding:
         """Find in one piece of a text; offsets are those of the text."""
         if piece.low == 0 and piece.high == len(text):
             return self._read(text, find_in, known)
-        self._seen.clear()
+        self._seen = Seen()
         part = self._read(text[piece.low : piece.high], find_in, known)
         return [
             _moved(one, one.start + piece.low, one.end + piece.low)

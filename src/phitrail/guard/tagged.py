@@ -10,7 +10,7 @@ import numpy as np
 
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.found import Found
-from phitrail.guard.tagger import CLASSES, Floats, Tagger
+from phitrail.guard.tagger import CLASSES, Seen, Tagger
 from phitrail.guard.tokens import tokenize
 
 LIKELY = {IdentifierClass.NAME: 0.42, IdentifierClass.GEOGRAPHIC: 0.42}
@@ -28,9 +28,7 @@ LEFT_OUT = frozenset(",;:!?\"'/|-\u2013\u2014(\u2019")
 RULES = {kind: f"tagger.{kind}" for kind in CLASSES if kind is not None}
 
 
-def find_tagged(
-    tagger: Tagger, text: str, seen: dict[str, Floats] | None = None
-) -> list[Found]:
+def find_tagged(tagger: Tagger, text: str, seen: Seen | None = None) -> list[Found]:
     """Find what the words around it give away; `seen` as in `Tagger.tag`."""
     tokens = tokenize(text)
     words, starts, ends = tokens.words, tokens.starts, tokens.ends

@@ -59,6 +59,20 @@ class Tags:
     score: Floats
 
 
+class Seen:
+    """Vectors of words that were made in one scan; they go with it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        self.vectors: Floats = np.zeros((0, 0), np.float32)
+
+    def add(self, words: list[str], vectors: Floats) -> None:
+        """Keep the vectors of words that are not here yet."""
+        known = len(self.rows)
+        self.rows.update((word, known + n) for n, word in enumerate(words))
+        self.vectors = np.concatenate((self.vectors, vectors)) if known else vectors
+
+
 class Tagger:
     """The model in memory; safe to share among threads."""
 
@@ -88,7 +102,10 @@ class Tagger:
             self._ready_vectors = self._summed(arrays["rows"].astype(np.intp))
 
     def tag(
-        self, words: list[str], gaps: list[int], seen: dict[str, Floats] | None = None
+        self,
+        words: list[str],
+        gaps: NDArray[np.intp],
+        seen: Seen | None = None,
     ) -> Tags:
         """Tag the words of a text.
 
@@ -97,7 +114,7 @@ class Tagger:
             gaps: what stands before each (`tokens.Tokens`).
             seen: vectors of words that were made in this scan; it goes with the scan.
         """
-        vectors = self._vectors(words, gaps, {} if seen is None else seen)
+        vectors = self._vectors(words, gaps, Seen() if seen is None else seen)
         count = len(words)
         if count <= AT_ONCE:
             logits = self._logits(vectors)
@@ -120,20 +137,18 @@ class Tagger:
             vectors += self._embedding[rows[:, column]]
         return vectors
 
-    def _vectors(
-        self, words: list[str], gaps: list[int], seen: dict[str, Floats]
-    ) -> Floats:
+    def _vectors(self, words: list[str], gaps: NDArray[np.intp], seen: Seen) -> Floats:
         ready = self._ready
         where = np.array([ready.get(word, -1) for word in words], np.intp)
         vectors: Floats = self._ready_vectors[where]
         missing = np.flatnonzero(where < 0)
         if len(missing):
             types = [words[n] for n in missing.tolist()]
-            new = [word for word in dict.fromkeys(types) if word not in seen]
+            new = [word for word in dict.fromkeys(types) if word not in seen.rows]
             if new:
-                seen.update(zip(new, self._summed(self._rows(new)), strict=True))
-            vectors[missing] = np.array([seen[word] for word in types])
-        vectors += self._gap[np.array(gaps)]
+                seen.add(new, self._summed(self._rows(new)))
+            vectors[missing] = seen.vectors[[seen.rows[word] for word in types]]
+        vectors += self._gap[gaps]
         return vectors
 
     def _rows(self, types: list[str]) -> NDArray[np.intp]:
