@@ -54,3 +54,13 @@ def test_a_name_of_the_last_piece_is_found_in_the_first() -> None:
     )
 
     assert Guard().find(text)[0].start == 0
+
+
+def test_what_is_longer_than_a_piece_is_covered_whole() -> None:
+    """A run without a blank is found in no single piece, and must not fall between two."""
+    text = "a@" * PIECE
+    covered = bytearray(len(text))
+    for one in Guard().find(text):
+        covered[one.start : one.end] = b"x" * (one.end - one.start)
+
+    assert covered[1000:-1000].count(0) == 0

@@ -3,8 +3,9 @@
 1. The text is read in its views (`guard.normal`): disguises taken off, each with a way back.
 2. What a record of the access explains is found first (`guard.record_match`), then what has
    a shape (`guard.patterns`), then what the words around it give away (`guard.tagged`).
-3. Overlapping findings become one that covers them all (`guard.merging`), and take in what
-   belongs to their edges (`guard.edges`).
+3. Overlapping findings become one that covers them all (`guard.merging`), without what a
+   record explains (`guard.carving`); they take in what belongs to their edges
+   (`guard.edges`).
 4. Terms of medicine that look like names or places are let go (`guard.allow_list`), and so
    are whole states and countries.
 5. A name or number that was found once is found wherever it stands again
@@ -19,6 +20,7 @@ from dataclasses import replace
 
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.allow_list import is_allowed, is_neutral_place
+from phitrail.guard.carving import carved
 from phitrail.guard.clinical_codes import find_clinical_codes
 from phitrail.guard.dates import find_dates
 from phitrail.guard.edges import with_edges, with_whole_words
@@ -109,7 +111,7 @@ class Finding:
         return [
             _moved(one, one.start + piece.low, one.end + piece.low)
             for one in part
-            if piece.owns(one.start + piece.low)
+            if piece.touches(one.start + piece.low, one.end + piece.low)
         ]
 
     def _read(self, text: str, find_in: FindIn, known: Iterable[str]) -> list[Found]:
@@ -129,12 +131,15 @@ class Finding:
 
     def _in_view(self, text: str) -> list[Found]:
         dates = find_dates(text)
-        found = [one for one in find_patterns(text, dates) if not _is_term(text, one)]
-        if self._context is not None:
-            found += match_record(self._context, text, dates)
+        known = (
+            [] if self._context is None else match_record(self._context, text, dates)
+        )
         codes = find_clinical_codes(text)
-        found += codes + self._tag(text, codes)
-        return [_with_role(text, one) for one in with_edges(text, merged(found))]
+        found = [one for one in find_patterns(text, dates) if not _is_term(text, one)]
+        found = merged([*found, *codes, *self._tag(text, codes)])
+        rest = [one for one in carved(text, found, known) if not _is_term(text, one)]
+        whole = with_edges(text, merged([*known, *rest]))
+        return [_with_role(text, one) for one in whole]
 
 
 def _again(text: str, found: Sequence[Found], known: Iterable[str]) -> list[Found]:

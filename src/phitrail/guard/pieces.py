@@ -2,7 +2,7 @@
 
 A piece ends at the end of a line, else between words, else where it must. What is read of it
 goes `AROUND` characters beyond either end, so that words there have their surroundings; what
-is found belongs to the piece in which it begins.
+lies in the piece, in part at least, belongs to it, so that nothing long falls between two.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ class Piece:
     low: int
     high: int
 
-    def owns(self, place: int) -> bool:
-        """Say whether what begins at a place belongs to this piece."""
-        return self.start <= place < self.end
+    def touches(self, start: int, end: int) -> bool:
+        """Say whether a finding lies in this piece, in part at least."""
+        return start < self.end and end > self.start
 
 
 def pieces_of(text: str) -> Iterator[Piece]:

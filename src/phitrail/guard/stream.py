@@ -35,7 +35,7 @@ from phitrail.guard.redact import REPLACED
 from phitrail.guard.stream_cut import choose_cut
 
 HELD = 256
-BEFORE = 256
+BEFORE = 128
 AFTER = 64
 MOST_NAMES = 1000
 """Names that are looked for at the most; of more the first ones are let go."""
