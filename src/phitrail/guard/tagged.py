@@ -36,7 +36,7 @@ def find_tagged(tagger: Tagger, text: str, seen: Seen | None = None) -> list[Fou
         return []
     tags = tagger.tag(words, tokens.gaps, seen)
     likely = np.flatnonzero(tags.score >= GO_ON)
-    kinds = tags.best[likely].tolist()
+    kinds = tags.best(likely)
     scores = tags.score[likely].tolist()
     places = likely.tolist()
     found: list[Found] = []

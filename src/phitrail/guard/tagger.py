@@ -53,10 +53,15 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What the tagger says of each word: the likeliest class, and how likely any is."""
+    """What the tagger says of each word: how likely it is anything, and of each class."""
 
-    best: NDArray[np.intp]
     score: Floats
+    logits: Floats
+
+    def best(self, places: NDArray[np.intp]) -> list[int]:
+        """Return the likeliest class (its number in `CLASSES`) of the words at places."""
+        best: list[int] = (self.logits[places, 1:].argmax(1) + 1).tolist()
+        return best
 
 
 class Seen:
@@ -126,10 +131,10 @@ class Tagger:
                 part = self._logits(vectors[low:high])
                 end = min(first + AT_ONCE, count)
                 logits[first:end] = part[first - low : end - low]
-        logits -= logits.max(1, keepdims=True)
-        shares = np.exp(logits)
-        none = shares[:, 0] / shares.sum(1)
-        return Tags(shares[:, 1:].argmax(1) + 1, 1 - none)
+        columns = np.ascontiguousarray(logits.T)  # sums over rows of it are quick
+        columns -= columns.max(0)
+        shares = np.exp(columns)
+        return Tags(1 - shares[0] / shares.sum(0), logits)
 
     def _summed(self, rows: NDArray[np.intp]) -> Floats:
         vectors = np.zeros((len(rows), self._embedding.shape[1]), np.float32)
