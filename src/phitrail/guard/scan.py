@@ -144,6 +144,8 @@ def _redacted(
         left = finding.find_left_over(redacted.text)
         shown = redacted.in_source(outside_placeholders(redacted.text, left))
         more = apart_from(shown, judgement.spans)
+        if not more:
+            break
         found = merged([*found, *more])
         before, judgement = judgement, judge(found)
         if judgement.spans == before.spans:
