@@ -3,7 +3,9 @@ r"""Dates in figures: `03/14/1958`, `2025-04-08T09:40Z`, `20250214`, `11/2022`, 
 1. A date of three parts that stands in the calendar is a date; with dots it is one
    only where no version, section or code word stands before it.
 2. Month and year (`11/2022`, `2023-07`) is one where the month is a month.
-3. Month and day (`2/3`) could be a score, a fraction, a dose or a strength of muscle.
+3. Behind words for a birth date, six figures in a row or three small numbers with spaces
+   are one too; behind "julian", year and day of the year.
+4. Month and day (`2/3`) could be a score, a fraction, a dose or a strength of muscle.
    `date_partials` weighs it.
 """
 
@@ -17,7 +19,8 @@ from phitrail.guard.digit_runs import Run
 
 _FIGURES: Final = re.compile(
     r"\d(?<![\w.]\d)\d{0,3}(?P<mark>[/.-])(?P<second>\d{1,2}|[ivx]{1,4}(?=[/.-]\d))"
-    r"(?:(?P=mark)(?P<third>\d{4}|\d{1,2}))?(?!\d)"
+    r"(?:(?P=mark)(?P<third>\d{4}|\d{1,2}))?(?!\d)",
+    re.ASCII,
 )
 _STAMP: Final = re.compile(
     r"(?:t\d\d:?\d\d(?::?\d\d(?:\.\d{1,9})?)?| \d\d:\d\d:\d\d(?:\.\d{1,9})?)(?: ?(?:z|"
@@ -53,6 +56,19 @@ _VERSION_BEFORE: Final = re.compile(
 _BIRTH_BEFORE: Final = re.compile(
     r"(?:dob|birth|born|bday|geboren|nacimiento)[^\n]{0,30}$"
 )
+_RIGHT_BEHIND_BIRTH: Final = re.compile(
+    r"(?:\bdob|\bd\.o\.b\.?|\bbirth ?date|\bdate of birth|\bbirthday|\bborn(?: on)?)"
+    r"(?: is| was)?[\s:=#*|-]{0,4}$"
+)
+_BEHIND_BIRTH: Final = frozenset(" :=#*|-\tb")
+_BIRTH_PARTS: Final = re.compile(r"(\d\d)(\d\d)(\d\d)(?!\w)", re.ASCII)
+_BIRTH_SPACED: Final = re.compile(
+    r"(\d{1,2}) (\d{1,2}) ((?:19|20)?\d\d)(?![\w/%]|[.:-]\d)", re.ASCII
+)
+_JULIAN_BEFORE: Final = re.compile(r"\bjulian (?:date|day)?[\s:=#]{0,3}$")
+_SIX: Final = 6
+_JULIAN_SIZES: Final = frozenset({5, 7})
+_CUED_SIZES: Final = _JULIAN_SIZES | {1, 2, _SIX}
 _MONTHS: Final = 12
 _RECORD_YEARS: Final = range(1900, 2101)
 _MARKS: Final = frozenset("/.-")
@@ -82,6 +98,8 @@ def find_figures(low: str, runs: list[Run]) -> list[DateFound]:
                 date = DateFound(*match.span(), value, 0.85, "date.week")
         elif size >= 8:  # noqa: PLR2004 - year, month and day have eight figures
             date = _read_compact(low, start)
+        elif size in _CUED_SIZES and not follower.isalnum():
+            date = _read_cued(low, start, size)
         if date is not None:
             found.append(date)
             last_end = date.end
@@ -98,7 +116,7 @@ def _read(low: str, match: re.Match[str], last_end: int) -> DateFound | None:
         and not (before == ":" and low[start - 2 : start - 1].isalpha())
     ):
         return None
-    if after[:1].isalpha() and after[0] != "t" or after[:1] in {"/", "_"}:  # noqa: RUF021 - read left to right
+    if after[:1] in {"/", "_"} or (_is_held(after) and len(match["third"] or "") < 4):  # noqa: PLR2004 - a year in full
         return None
     if (mark != "/" and after[:1] == "-" and after[1:].isdecimal()) or (
         after[:1] == "." and after[1:].isdecimal()
@@ -113,6 +131,11 @@ def _read(low: str, match: re.Match[str], last_end: int) -> DateFound | None:
             return None
         return _read_partial(low, match, first, last_end)
     return _read_year_month(match, first)
+
+
+def _is_held(after: str) -> bool:
+    """Whether a letter right behind makes the figures a part of something else."""
+    return after[:1].isascii() and after[:1].isalpha() and after[0] != "t"
 
 
 _YEAR_TAIL: Final = re.compile(r"(?:19|20)\d\d(?!\d)")
@@ -268,6 +291,27 @@ def _read_month_year(low: str, match: re.Match[str]) -> DateFound | None:
     value = DateValue(int(year), int(month), None)
     is_neutral = _EXPIRY_BEFORE.search(before) is not None
     return DateFound(*match.span(), value, 0.88, "date.month_year", None, is_neutral)
+
+
+def _read_cued(low: str, start: int, size: int) -> DateFound | None:
+    """Read figures that only the words before them make a date."""
+    before = low[max(0, start - 24) : start]
+    if size in _JULIAN_SIZES:
+        if _JULIAN_BEFORE.search(before) is None:
+            return None
+        value = DateValue(None, None, None)
+        return DateFound(start, start + size, value, 0.8, "date.julian")
+    if before[-1:] not in _BEHIND_BIRTH or _RIGHT_BEHIND_BIRTH.search(before) is None:
+        return None
+    parts = _BIRTH_PARTS if size == _SIX else _BIRTH_SPACED
+    match = parts.match(low, start)
+    if match is None:
+        return None
+    first, second, year = (int(part) for part in match.group(1, 2, 3))
+    read = read_parts(first, second, full_year(year))
+    if read is None:
+        return None
+    return DateFound(*match.span(), read[0], 0.85, "date.birth", read[1])
 
 
 def _read_compact(low: str, start: int) -> DateFound | None:

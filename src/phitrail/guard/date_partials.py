@@ -1,7 +1,8 @@
 """Whether `2/3` is the third of February, or a score, a dose, a fraction, a strength.
 
 Words for scores and units beside it refuse it; words for dates, times and events admit
-it; a date before it and a hyphen make it the end of a span. Without any of these only
+it; a date before it and a hyphen make it the end of a span, one behind it the beginning.
+Without any of these only
 a day above 12 or a leading zero does. A number over 4, 5, 6 or 10 needs a strong word,
 because scores are written over these.
 """
@@ -56,6 +57,10 @@ _RANGE_GAP: Final = re.compile(
     r"\s?(?:[-\u2013—,&;/]|to|and|or|through|thru|until|then|vs|then on|and on|,? "
     r"and)\s?(?:on )?"
 )
+_SPAN_AFTER: Final = re.compile(
+    r"\s?[-\u2013\u2014]\s?(?:1[0-2]|0?[1-9])/(?:(?:3[01]|[12]?\d|0[1-9])/(?:\d\d){1,2}|"
+    r"0?[79]|1[1-9]|2[0-9]|3[01])(?![\d/])"
+)
 _SCORE_BASES: Final = frozenset({4, 5, 6, 10})
 _RARE_BASES: Final = frozenset({1, 8, 11, 12})
 _NEUTRAL_BEFORE: Final = re.compile(
@@ -108,6 +113,8 @@ def weigh_partial(
     ):
         return 0.0
     is_day = parts[1] > _MONTHS
+    if _SPAN_AFTER.match(after):
+        return 0.85
     if has_cue or has_time:
         if (
             has_time

@@ -16,7 +16,7 @@ Rules:
   in variation selectors (dropped, so a name around them is seen; they are not read).
 
 Source: HTML Living Standard 13.5 (entities), RFC 3986 section 2.1 (percent-encoding),
-CommonMark 2.4 (escapes).
+CommonMark 2.4 (escapes), RFC 8259 section 7 (`\/`).
 """
 
 import re
@@ -157,7 +157,7 @@ def _backslash(text: str, at: int, writer: ViewWriter) -> int:
     if match is not None:
         writer.put(at, match.end(), _read(int(match[1] or match[2], 16)))
         return match.end()
-    if text[at + 1 : at + 2] in tuple("-_.*@()#+!`~"):
+    if text[at + 1 : at + 2] in tuple("-_.*@()#+!`~/"):
         writer.put(at, at + 1, "")
         return at + 2
     return at + 1

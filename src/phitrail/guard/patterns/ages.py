@@ -2,9 +2,11 @@
 
 45 CFR 164.514(b)(2)(i)(C) lets ages up to 89 stand and takes those above, with "all
 elements of dates (including year) indicative of such age". Only the number is marked.
-A limit ("over 90", ">90", "90+") is nobody's age. A birth year counts when the text
-itself gives an age over 89, or a year at least 90 years later, or when it lies before
-`_ALWAYS_OLD`: a fixed year, because this file reads no clock.
+A limit ("over 90", ">90", "90+") is nobody's age, nor is the decade ("in her 90s"), which
+says no more than that she is 90 or older; a part of it ("her late nineties") does. A
+birth year counts when the text itself gives an age over 89, or a year at least 90 years
+later, or when it lies before `_ALWAYS_OLD`: a fixed year, because this file reads no
+clock.
 """
 
 import bisect
@@ -26,8 +28,8 @@ _AFTER: Final = re.compile(
     r"jahre|ans\b|a\u00f1os|anos\b)"
 )
 _BEFORE: Final = re.compile(
-    r"(?:\bage(?:[\s:*|=\"'_]{1,6}(?:is |was )?)?|\baged|\bage of|\bturn(?:s|ed|"
-    r"ing))[\s:*|\"']{0,4}$"
+    r"(?:\bage(?:[\s:*|=\"'_]{1,6}(?:is |was )?)?|\baged|\bage of|\blived to(?: be)?|"
+    r"\b(?:died|dead|passed(?: away)?|deceased) at|\bturn(?:s|ed|ing))[\s:*|\"']{0,4}$"
 )
 _PERSON_BEFORE: Final = re.compile(
     r"(?:\b(?:he|she|mother|father|mom|dad|grandmother|grandfather|gma|gpa|wife|"
@@ -51,6 +53,10 @@ _WORDS: Final = re.compile(
     r"six|seven|"
     r"eight|nine))?|(?:a |one )hundred(?: and)? (?:one|two|three|four|five|six|seven)|"
     r"one hundred)\b"
+)
+_PART_OF_DECADE: Final = re.compile(
+    r"\bin (?:his|her|their) (?P<part>(?:very )?(?:early|mid|late)[ -](?:nineties|90'?s))"
+    r"\b(?! (?:systolic|mmhg|bpm|on room))"
 )
 _WORD_AGE_BEFORE: Final = re.compile(
     r"(?:\bage|\baged|\bturn(?:s|ed|ing)|\bis(?: an?)?|\bwas) $"
@@ -81,6 +87,11 @@ def find_old_ages(
                 hits.append(Hit(*match.span(), Class.DATE, 0.93, "age.over_89"))
     if "nonagen" in low or "centen" in low or "ninety" in low or "hundred" in low:
         hits += _find_worded(low)
+    if "90s" in low or "90's" in low or "nineties" in low:
+        hits += [
+            Hit(*match.span("part"), Class.DATE, 0.85, "age.worded")
+            for match in _PART_OF_DECADE.finditer(low)
+        ]
     hits += _find_birth_years(low, runs, bool(hits), dates)
     return hits
 

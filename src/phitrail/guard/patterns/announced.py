@@ -25,8 +25,8 @@ _LINK: Final = re.compile(
     r"(?:is|was|are|were|no|nos|number|numbers|num|nr|nbr|id|ids|code|ending|ends|end|in|"
     r"with|of|on file|for|the ssn|per registration|per fam|per family|per pd|at|to|as|"
     r"reads?|shows?|shown|read|says|confirmed|last four|last 4|last4|digits|policy|"
-    r"placeholder replaced|from|now|me|us|him|her|them|back|made|after|filed|"
-    r"logged)\b(?![-\w/])\.?))"
+    r"placeholder replaced|\d(?=: )|from|now|me|us|him|her|them|back|made|after|filed|"
+    r"logged)\b(?![-\w/])[.)]?))"
     r"{0,6}[ \t]{0,3}(?:\n[ \t]{0,3})?"
 )
 _DEVICE_LINK: Final = re.compile(
@@ -42,7 +42,8 @@ _SIGN: Final = re.compile(
 _DIGIT: Final = re.compile("[0-9]")
 _PLATE_GROUP: Final = re.compile(r"[A-Za-z0-9]{1,8}")
 _LOGIN: Final = re.compile(
-    r"@?[A-Za-z][A-Za-z0-9]{0,30}(?:[._-]?[A-Za-z0-9]{1,30}){0,4}(?![@\w])"
+    r"(?:live:)?@?[A-Za-z][A-Za-z0-9]{0,30}(?:[._-]?[A-Za-z0-9]{1,30}){0,4}(?:#\d{4})?"
+    r"(?![@\w])"
 )
 _PLATE_WORDS: Final = frozenset(
     "and the per in on is to for was he she at of by no or if as it an are his her has had not"

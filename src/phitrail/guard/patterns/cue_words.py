@@ -105,6 +105,7 @@ _ROWS: Final = (
      "corolla|accord|f-150|minivan|boat|trailer")),
     (Class.DEVICE, "device.serial", Need.DIGITS,
      ("serial|serial no|serial number|serial numbers|serial #|serials|sn|s/n|sn #|"
+     "transmitter id|transmitter sn|transmitter serial|transmitter code|cgm transmitter|"
      "udi|udi di|deviceserialnumber|serialnumber|device id|device identifier|device no|"
      "device number|device serial|"
      "implant id|implant serial|imei|meid|mac address|device #|unit sn|ser no|ser #")),
@@ -176,7 +177,8 @@ _ROWS: Final = (
      "employee number|employee #|emp id|emp no|interpreter id|interpreter no|staff id|"
      "provider id|student id|student no|inmate no|inmate number|inmate id|inmate #|"
      "booking no|booking number|doc no|doc #|doc number|dod id|edipi|military id|"
-     "service number|alien number|a number|visa no|wristband|wristband no|band no|"
+     "service number|alien number|alien no|alien #|alien registration number|a#|uscis #|"
+     "uscis number|a number|visa no|wristband|wristband no|band no|"
      "wristband prints as|wristband id|tagged|locker|voucher|cab voucher|trip|trip no|"
      "event|event no|event id|incident|incident no|incident number|safety report|"
      "police report|tracking|tracking no|tracking number|thread id|message id|"
@@ -192,7 +194,7 @@ _ROWS: Final = (
     (Class.PHONE, "phone.short", Need.SHORT,
      ("ext|extn|extension|x|pager|pager no|pager number|pager #|page|beeper|bpr|vocera|"
      "spectralink|ascom|pgr|pager id|page id|phone ext|dect|dect phone|bleep|dsn|asc|"
-     "dial|nurse line|desk phone|on call phone")),
+     "dial|nurse line|desk phone|on call phone|nurse desk|charge desk|front desk|unit desk")),
     (Class.PHONE, "phone.cue", Need.PHONE,
      ("phone|phones|telephone|tel|tel no|ph|ph no|ph #|cell|cell phone|mobile|mob|call|"
      "call back|callback|call back #|contact|contact no|contact number|contact #|text|"

@@ -22,6 +22,7 @@ from phitrail.guard.patterns import (
     places,
     register_codes,
     repeats,
+    segments,
     shapes,
 )
 from phitrail.guard.patterns.hits import Hit, settled
@@ -55,6 +56,8 @@ def find_patterns(text: str, dates: Sequence[DateFound] | None = None) -> list[F
         hits += shapes.find_shapes(text, low, runs)
         hits += register_codes.find_register_codes(text, low, runs)
         hits += places.find_places(text, low, runs)
+    if "|" in text:
+        hits += segments.find_segments(text)
     if '"' in text:
         hits += keyed_values.find_keyed(text)
     hits += repeats.find_repeats(text, hits)

@@ -38,7 +38,9 @@ _SCHEMA_PATH: Final = re.compile(
 _VERSION_BEFORE: Final = re.compile(
     r"(?:version|ver|v|release|build|oid|section|sec|§|urn:oid:)[ :.]{0,2}$"
 )
-_DOTTED: Final = re.compile(r"\d(?<![\w.-]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d|-\d)")
+_DOTTED: Final = re.compile(
+    r"\d(?<![\w.-]\d)\d{0,2}(?:\.\d{1,3}){3}(?!(?!https?:)\w|\.\d|-\d)", re.ASCII
+)
 _COLONED: Final = re.compile(
     r"[0-9a-f:](?<![\w:.][0-9a-f:])[0-9a-f]{0,3}(?::{1,2}[0-9a-f]{1,4}){2,7}(?:::)?(?![\w:])"
 )

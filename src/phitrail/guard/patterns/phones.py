@@ -34,8 +34,10 @@ _TAIL: Final = re.compile(r"-\d{4}(?!\d)")
 _SHORT: Final = re.compile(
     r"\d{1,2}-\d{4}(?![\d/-])|\d{3}-\d{4}(?![\d/-])|\d{2,7}(?![\d/:.-]\d|\d)"
 )
-_LED: Final = re.compile(r"[(+\d](?<![\w.][(+\d])(?<!\d[-/][(+\d])")
-_FAX_BEFORE: Final = re.compile(r"\b(?:fax|faxed|fx|facsimile)\b[^\n.;]{0,40}$")
+_LED: Final = re.compile(r"[(+\d](?<![\w.][(+\d])(?<!\d[-/][(+\d])", re.ASCII)
+_FAX_BEFORE: Final = re.compile(
+    r"(?:\b(?:fax|faxed|fx|facsimile)\b[^\n.;]{0,40}|(?:^|[\s|,;(])f[:.] ?\(?)$"
+)
 _FAX_AFTER: Final = re.compile(r"\s?\(?fax\b")
 _LINE_BEFORE: Final = re.compile(
     r"(?:hot ?line|help ?line|crisis|lifeline|poison|cdc|fda|medwatch|samhsa|suicide|"
@@ -58,6 +60,10 @@ _SHORT_LEAST: Final = {
     "nurse line": 4,
     "asc": 4,
     "desk phone": 4,
+    "nurse desk": 4,
+    "charge desk": 4,
+    "front desk": 4,
+    "unit desk": 4,
 }
 _TEN = 10
 _FIRST_SIZES: Final = frozenset({1, 2, 3, 6, 10, 11, 12})

@@ -3,7 +3,8 @@ r"""Addresses that have a shape: number and street, post-office box, ZIP code.
 A street is a house number, one to four words, and a suffix of USPS Publication 28 (or
 a numbered road). Suffixes that are also everyday or clinical words ("ct", "way", "dr")
 need a capital before them. A ZIP code needs the state before it, or a street near by:
-five digits alone are a laboratory number or a code. The first three digits of a ZIP
+five digits alone are a laboratory number or a code. Behind "address" or "lives at" a house
+number and a capitalised word will do, suffix or not. The first three digits of a ZIP
 may stay under 45 CFR 164.514(b)(2)(i)(B); that is the policy's choice, not the rule's.
 """
 
@@ -42,6 +43,17 @@ _SURE_SUFFIXES: Final = frozenset(_SURE.split("|"))
 _OPEN_SUFFIXES: Final = frozenset(_OPEN.split("|"))
 _ABBREVIATED: Final = frozenset("n s e w ne nw se sw st mt ft dr".split())
 _SMALL_WORDS: Final = frozenset("of de la del los las the el von van du des".split())
+_ADDRESS_BEFORE: Final = re.compile(
+    r"\b(?:address|addr|lives at|living at|lived at|resides at|residing at|residence|"
+    r"mailing|mail to|staying at|deliver(?:ed)? to|ship to)"
+    r"(?: is| was| of)?[\s:=*#\"']{0,4}$"
+)
+_PLAIN_STREET: Final = re.compile(
+    r"(?:[NSEW]\.? )?[A-Z][\w'\u2019-]{1,20}"
+    r"(?: (?!(?:Apt|Unit|Suite|Ste|Lot)\b)[A-Z][\w'\u2019-]{0,20}){0,3}\b(?i:"
+    + _UNIT
+    + ")"
+)
 _MOST_WORDS: Final = 6
 _SMALL_STREET: Final = 3
 _HOUSE_SIZE: Final = 6
@@ -103,6 +115,12 @@ def find_places(text: str, low: str, runs: list[Run]) -> list[Hit]:
             elif numbered := _NUMBERED.match(text, start):
                 hits.append(
                     Hit(*numbered.span(), Class.GEOGRAPHIC, 0.85, "street.numbered")
+                )
+            elif _ADDRESS_BEFORE.search(low[max(0, start - 24) : start]) and (
+                plain := _PLAIN_STREET.match(text, head.end())
+            ):
+                hits.append(
+                    Hit(start, plain.end(), Class.GEOGRAPHIC, 0.8, "street.cue")
                 )
     if "box" in low:
         hits += [

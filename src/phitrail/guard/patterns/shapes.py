@@ -14,13 +14,17 @@ from phitrail.guard import validators
 from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
-_SSN: Final = re.compile(r"\d(?<![\w./-]\d)\d\d([- .])\d\d\1\d{4}(?![\w-]|\.\d)")
+_SSN: Final = re.compile(
+    r"\d(?<![\w./-]\d)\d\d([- .])\d\d\1\d{4}(?!\d|-\w|\.\d)", re.ASCII
+)
 _MASKED_SSN: Final = re.compile(r"(?<!\w)[xX*#]{3}[- ]?[xX*#]{2}[- ]?\d{4}(?!\d)")
 _LONG: Final = re.compile(r"\d(?<![\w.-]\d)(?:[ -]?\d){12,18}(?![\w-])")
-_CAPITALS: Final = re.compile(r"[A-HJ-NPR-Z0-9](?<![\w-].)[A-HJ-NPR-Z0-9]{16}(?![\w-])")
+_CAPITALS: Final = re.compile(
+    r"[A-HJ-NPR-Z0-9](?<![\w-].)[A-HJ-NPR-Z0-9]{16}(?![\w-])", re.ASCII
+)
 _MBI: Final = re.compile(
-    r"[1-9](?<![\w-]\d)[A-Z][A-Z0-9]\d-?[A-Z][A-Z0-9]\d-?[A-Z]{2}\d\d(?![\w-])",
-    re.IGNORECASE,
+    r"[1-9](?<![\w-]\d)[A-Z][A-Z0-9]\d[- ]?[A-Z][A-Z0-9]\d[- ]?[A-Z]{2}\d\d(?![\w-])",
+    re.ASCII | re.IGNORECASE,
 )
 _UDI: Final = re.compile(r"\(01\)\d{14}(?:\(\d{2}\)[\w.-]{1,20}){0,5}")
 _UUID_TAIL: Final = re.compile(r"(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])")
