@@ -121,8 +121,8 @@ class Corpus:
     def _noisy(self, one: Labelled) -> Labelled:
         draw = self._draw
         text, spans = one.text, list(one.spans)
-        if draw.random() < 0.04:
-            text, spans = _redacted(text, spans, draw), []
+        if draw.random() < 0.08:
+            text, spans = _redacted(text, spans, draw)
         chance = draw.random()
         if chance < 0.13:
             text = _each(text, str.lower)
@@ -141,12 +141,25 @@ class Corpus:
         return Labelled(text, tuple(spans))
 
 
-def _redacted(text: str, spans: Spans, draw: random.Random) -> str:
-    """Put placeholders for all that is labelled: what is left is neutral."""
-    for start, end, label in sorted(spans, reverse=True):
-        mark = {"HEALTH_PLAN": "PLAN"}.get(label, "ID" if label == "?" else label)
-        text = f"{text[:start]}[{mark}-{draw.randint(1, 9)}]{text[end:]}"
-    return text
+def _redacted(text: str, spans: Spans, draw: random.Random) -> tuple[str, Spans]:
+    """Put placeholders for what is labelled, all of it or most: they are neutral."""
+    share = draw.choice((1.0, 1.0, 0.7))
+    pieces: list[str] = []
+    kept: Spans = []
+    at = length = 0
+    for start, end, label in sorted(spans):
+        pieces.append(text[at:start])
+        length += start - at
+        value = text[start:end]
+        if draw.random() < share:
+            mark = {"HEALTH_PLAN": "PLAN", "?": "ID"}.get(label, label)
+            value = f"[{mark}-{draw.randint(1, 9)}]"
+        else:
+            kept.append((length, length + end - start, label))
+        pieces.append(value)
+        length += len(value)
+        at = end
+    return "".join([*pieces, text[at:]]), kept
 
 
 def _each(text: str, change: "object") -> str:

@@ -31,8 +31,8 @@ from training.guard.corpus import Corpus
 from training.guard.fill import LABELS
 from training.guard.people import lines
 
-SIZE = 48
-DILATIONS = (1, 3, 9)
+SIZE = 32
+DILATIONS = (1, 2, 4, 8)
 LENGTH = 256
 BATCH = 32
 TYPES = 5120

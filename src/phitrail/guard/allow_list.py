@@ -158,9 +158,13 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     """Take in what is joined to a candidate by hyphens: "Kimmelstiel" in -Wilson."""
     if start >= end:
         return start, end
-    before = _JOINED_BEFORE.search(text[max(0, start - _REACH_CHARS) : start])
-    after = _JOINED_AFTER.match(text[end : end + _REACH_CHARS])
-    return start - len(before[0] if before else ""), end + (after.end() if after else 0)
+    if text[max(start - 1, 0)] == "-":
+        before = _JOINED_BEFORE.search(text[max(0, start - _REACH_CHARS) : start])
+        start -= len(before[0] if before else "")
+    if text[end : end + 1] == "-":
+        after = _JOINED_AFTER.match(text[end : end + _REACH_CHARS])
+        end += after.end() if after else 0
+    return start, end
 
 
 def _says_something(word: str) -> bool:

@@ -19,6 +19,7 @@ _PASSED = (
     r"|(?:of|the|in|for|and|de|on)\b){0,40}?"
 )
 _YEAR = r"\b(?:19|20)[0-9]{2}\b"
+_ANY_YEAR = re.compile("[12][09][0-9][0-9]")
 _REST = re.compile(
     rf"{_PASSED}(?:\bet al\b|{_YEAR}\)? ?; ?[0-9]{{1,4}}\b"
     rf"|\b{_JOURNAL}[., ]{{0,2}}\(?{_YEAR})"
@@ -28,4 +29,6 @@ _REST = re.compile(
 def is_cited(text: str, start: int, end: int) -> bool:
     """Say whether `text[start:end]` stands in a citation."""
     line = text[end : end + _REACH_CHARS].split("\n", 1)[0]
-    return start < end and _REST.match(line) is not None
+    if start >= end or not ("et al" in line or _ANY_YEAR.search(line)):
+        return False
+    return _REST.match(line) is not None
