@@ -1,4 +1,10 @@
-"""The labelled answers are whole, and nothing of them was learnt from."""
+"""The labelled answers are whole, nothing of them was learnt from, and the guard keeps floors.
+
+The floors lie a little below what the shipped model does. They notice a guard that was broken;
+how good it is, docs/guard-model-card.md says.
+"""
+
+from collections.abc import Sequence
 
 import pytest
 from tests.guard.answers_source import (
@@ -13,8 +19,23 @@ from tests.guard.answers_source import (
 )
 from tests.guard.test_training_text import carriers, our_texts, runs
 
-from phitrail.guard.labelled import LabelledText, read_labelled
+from phitrail.events.codes import IdentifierClass
+from phitrail.guard.evaluate import Place, score
+from phitrail.guard.labelled import LabelledSpan, LabelledText, read_labelled
 from phitrail.guard.record_context import RecordContext
+from phitrail.guard.scan import Guard
+
+LEAST_RECALL = 0.90
+MOST_LEAK = 0.17
+MOST_FALSE_WORDS = 24.0
+MOST_LEAK_OF_EXPLAINED = 0.06
+LEAST_SCORE = 0.5
+
+
+@pytest.fixture(scope="module")
+def guard() -> Guard:
+    """Load the shipped model once."""
+    return Guard()
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +120,62 @@ def test_no_eight_words_in_a_row_are_in_the_training_text(
     }
 
     assert shared == {}
+
+
+def marked(
+    guard: Guard, text: str, context: RecordContext | None = None
+) -> Sequence[Place]:
+    """Return what the guard would redact."""
+    return [
+        (one.start, one.end)
+        for one in guard.find(text, context)
+        if one.identifier_class != IdentifierClass.CLINICAL_CODE
+        and one.score >= LEAST_SCORE
+    ]
+
+
+def of_explained(one: Answer) -> LabelledText:
+    """Keep of the identifiers those that the record explains."""
+    spans = tuple(
+        LabelledSpan(
+            start=span.start,
+            end=span.end,
+            label=span.label,
+            phi=span.phi and at in one.explained,
+        )
+        for at, span in enumerate(one.text.spans)
+    )
+    return LabelledText(
+        id=one.text.id, text=one.text.text, spans=spans, genre=one.text.genre
+    )
+
+
+def test_the_guard_keeps_its_floors(guard: Guard, texts: list[LabelledText]) -> None:
+    """A model or rule that got worse would ship unnoticed where no other set is at hand."""
+    all_ = score(texts, [marked(guard, text.text) for text in texts]).overall
+    recall, leak, false = (
+        figure.value for figure in (all_.recall, all_.leak, all_.false_words)
+    )
+
+    assert recall is not None
+    assert recall >= LEAST_RECALL
+    assert leak is not None
+    assert leak <= MOST_LEAK
+    assert false is not None
+    assert false <= MOST_FALSE_WORDS
+
+
+def test_hardly_anything_that_a_record_explains_leaks(
+    guard: Guard, answers: list[Answer]
+) -> None:
+    """With the record at hand there is no guessing, whatever the model does."""
+    with_records = [one for one in answers if one.records]
+    places = [
+        marked(guard, one.text.text, RecordContext.from_records(one.records))
+        for one in with_records
+    ]
+    leak = score([of_explained(one) for one in with_records], places).overall.leak
+
+    assert leak.n > 100
+    assert leak.value is not None
+    assert leak.value <= MOST_LEAK_OF_EXPLAINED
