@@ -57,6 +57,7 @@ class Finding:
         self._tagger = tagger
         self._context = context
         self._seen = Seen()
+        self._is_plain = False
 
     def find(self, text: str, known: Iterable[str] = ()) -> list[Found]:
         """Return everything found, in order, disjoint.
@@ -79,8 +80,11 @@ class Finding:
         """Find what shows in a redacted text only.
 
         What has a shape was found before: what the words around it give away, in whichever
-        view, is all that can be new.
+        view, is all that can be new. A text that was its own view stays so: placeholders
+        disguise nothing, and bring nothing together.
         """
+        if self._is_plain:
+            return self._left_in_view(text)
         return merged(
             one
             for piece in pieces_of(text)
@@ -108,6 +112,7 @@ class Finding:
             return self._read(text, find_in, known)
         self._seen = Seen()
         part = self._read(text[piece.low : piece.high], find_in, known)
+        self._is_plain = False  # a long text is read in pieces again
         return [
             _moved(one, one.start + piece.low, one.end + piece.low)
             for one in part
@@ -118,6 +123,7 @@ class Finding:
         """Find in a text of bounded length, in all of its views."""
         read = views(text)
         main = read.main
+        self._is_plain = main.text is text and not read.fragments
         found = _again(main.text, find_in(main.text), known)
         if main.is_mapped:
             found = [_moved(one, *main.source(one.start, one.end)) for one in found]
