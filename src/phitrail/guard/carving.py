@@ -3,7 +3,8 @@
 A rule may find more than a record explains: a cue before a number, a state after a town, a
 given name before the patient's surname. What the record explains is cut out, so that it
 stays expected, and each piece that is left counts only if it could identify somebody: it
-holds a digit, or, of a name or place, a word of two letters that is no title.
+holds a digit, or, of a name or place, a word of two letters that is no title. An address
+in a network is never cut: with a patient's name or number in it, it may be a stranger's.
 """
 
 import re
@@ -12,6 +13,11 @@ from dataclasses import replace
 
 from phitrail.events.codes import IdentifierClass
 from phitrail.guard.found import Found
+
+WHOLE = frozenset(
+    {IdentifierClass.EMAIL, IdentifierClass.URL, IdentifierClass.IP_ADDRESS}
+)
+"""Classes of which a part says nothing."""
 
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(
@@ -37,6 +43,9 @@ def carved(text: str, found: Sequence[Found], known: Sequence[Found]) -> list[Fo
     for one in found:
         while first < len(known) and known[first].end <= one.start:
             first += 1
+        if one.identifier_class in WHOLE:
+            out.append(one)
+            continue
         at = one.start
         for other in known[first:]:
             if other.start >= one.end:

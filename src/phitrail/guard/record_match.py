@@ -168,18 +168,26 @@ def _emails(context: RecordContext, text: str) -> list[Found]:
 
 
 def _urls(context: RecordContext, text: str, found: Sequence[Found]) -> list[Found]:
-    """Find URLs of the record, and URLs with an id or a name of the record in them."""
+    """Find URLs of the record, and URLs with an id or a name of the record in them.
+
+    A number in such a URL, or a value in its query, that no record explains may be somebody
+    else's: then the URL is not the record's.
+    """
     ids = sorted(
         (each.start, each.end)
         for each in found
         if each.identifier_class in _TELLING_IN_URLS
     )
+    told = sorted((each.start, each.end) for each in found)
     urls = []
     for match in _URL.finditer(text):
         start, end = match.start(), match.start() + len(match[0].rstrip(".,;:"))
         bare = text[start:end].lower().partition("://")[2].rstrip("/")
         is_told = bare in context.urls or text[start:end].lower() in context.urls
-        if is_told or _has_inside(ids, start, end):
+        if is_told or (
+            _has_inside(ids, start, end)
+            and not _tells_more(text, told, range(start, end))
+        ):
             urls.append(Found(start, end, IdentifierClass.URL, 1.0, "record.url", True))
     return urls
 
@@ -189,6 +197,21 @@ def _has_inside(ids: Sequence[tuple[int, int]], start: int, end: int) -> bool:
     return at < len(ids) and ids[at][1] <= end
 
 
+def _tells_more(text: str, told: Sequence[tuple[int, int]], of: range) -> bool:
+    """Say whether a URL holds a number, value or address that no record explains."""
+    explained = {
+        place
+        for low, high in told[bisect_left(told, (of.start, 0)) :][: len(of)]
+        if low < of.stop
+        for place in range(low, high)
+    }
+    return any(
+        not explained.issuperset(range(*number.span()))
+        for number in _TELLING.finditer(text, of.start, of.stop)
+    )
+
+
+_TELLING = re.compile(r"(?<==)[^&#=\s]{3,}|[0-9]{4,}|@")
 _TELLING_IN_URLS = frozenset(IdentifierClass) - {
     IdentifierClass.GEOGRAPHIC,
     IdentifierClass.DATE,
