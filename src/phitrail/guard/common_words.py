@@ -2,7 +2,8 @@
 
 `May`, `Will` or `Reading` says nothing alone: what looks for them wants a capital letter, a
 title or another part of the name beside it (`record_names`, `record_phrases`). The list is
-our own: short on purpose of what is nearly always a name.
+our own: short on purpose of what is nearly always a name. Some of its words were taken from
+sentences of MTS-Dialog and ACI-Bench in which nobody is named (see NOTICE).
 """
 
 COMMON_WORDS = frozenset(
