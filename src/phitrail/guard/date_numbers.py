@@ -60,6 +60,7 @@ _RIGHT_BEHIND_BIRTH: Final = re.compile(
     r"(?:\bdob|\bd\.o\.b\.?|\bbirth ?date|\bdate of birth|\bbirthday|\bborn(?: on)?)"
     r"(?: is| was)?[\s:=#*|-]{0,4}$"
 )
+_CUES: Final = ("dob", "d.o.b", "birth", "born", "julian")
 _BEHIND_BIRTH: Final = frozenset(" :=#*|-\tb")
 _BIRTH_PARTS: Final = re.compile(r"(\d\d)(\d\d)(\d\d)(?!\w)", re.ASCII)
 _BIRTH_SPACED: Final = re.compile(
@@ -84,6 +85,7 @@ def find_figures(low: str, runs: list[Run]) -> list[DateFound]:
     """Find dates in figures in a lowered text."""
     found: list[DateFound] = []
     last_end = -1
+    is_cued = any(cue in low for cue in _CUES)
     for start, size, follower in runs:
         if start < last_end:
             continue
@@ -98,7 +100,7 @@ def find_figures(low: str, runs: list[Run]) -> list[DateFound]:
                 date = DateFound(*match.span(), value, 0.85, "date.week")
         elif size >= 8:  # noqa: PLR2004 - year, month and day have eight figures
             date = _read_compact(low, start)
-        elif size in _CUED_SIZES and not follower.isalnum():
+        elif is_cued and size in _CUED_SIZES and not follower.isalnum():
             date = _read_cued(low, start, size)
         if date is not None:
             found.append(date)

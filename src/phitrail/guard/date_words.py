@@ -124,8 +124,9 @@ SPOKEN_YEAR: Final = (
     rf"two thousand(?:(?: and)? (?:{_BELOW_HUNDRED}|{'|'.join(_UNITS)}))?)"
 )
 SPOKEN_SHORT_YEAR: Final = _BELOW_HUNDRED
+_SMALL: Final = "a-z\u00df-\u024f"
 TRIGGER: Final = re.compile(
-    rf"(?<![^\W\d_]){tree_pattern({*HOLIDAYS, *MONTHS, *WEEKDAYS, *SEASONS})}(?![^\W\d_])"
+    rf"(?<![{_SMALL}]){tree_pattern({*HOLIDAYS, *MONTHS, *WEEKDAYS, *SEASONS})}(?![{_SMALL}])"
 )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from phitrail.events.codes import IdentifierClass
+from phitrail.guard.common_words import COMMON_WORDS
 from phitrail.guard.date_values import DateFound
 from phitrail.guard.found import Found
 from phitrail.guard.record_ages import match_ages
@@ -119,14 +120,15 @@ def _sort(context: RecordContext, words: Sequence[str]) -> _Told:
     names, numbers, phrases = context.names, context.numbers, context.phrases
     heads, tails = names.heads, names.tails
     vocabulary = set(words)
+    rare = vocabulary - COMMON_WORDS
     typos = {
         word
-        for word in vocabulary
+        for word in rare
         if (word[:2] in heads or word[-3:] in tails)
         and word not in names.parts
         and names.is_typo(word)
     }
-    zeros = {word for word in vocabulary if word[0] == "0"}
+    zeros = {word for word in rare if word < "1"}
     telling = (vocabulary & context.first_pieces) | typos | zeros
     spoken = vocabulary & SPOKEN
     if len(spoken) > 1:

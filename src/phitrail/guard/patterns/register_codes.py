@@ -18,7 +18,7 @@ _LONG_CODE: Final = re.compile(
     r"(?:\d{2})?-\d{5,9}|\d{2}-\d{4,6})|[A-Z]{4}-\d{5,9}|"
     r"\d{4} \d{2} \d{6}))(?![\w/-]|\.\d)"
 )
-_LONG_CODE_SIGN: Final = re.compile(r"\d{5}|\d-\d{4}")
+_LONG_CODE_SIGN: Final = re.compile(r"[0-9](?:[0-9]{4}|-[0-9]{4})")
 _THING_BEFORE: Final = re.compile(
     r"(?:pmid|snomed|sct|rxnorm|rxcui|loinc|ndc|gtin|upc|lots?|isbn|issn|codes?|doi|"
     r"pmc|routing|rxbin|bin|"

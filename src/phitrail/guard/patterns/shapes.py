@@ -27,7 +27,9 @@ _MBI: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _UDI: Final = re.compile(r"\(01\)\d{14}(?:\(\d{2}\)[\w.-]{1,20}){0,5}")
-_UUID_TAIL: Final = re.compile(r"(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])")
+_UUID_TAIL: Final = re.compile(
+    r"-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])"
+)
 _UUID_HEAD: Final = re.compile(r"(?:urn:uuid:)?(?<![0-9a-f-])[0-9a-f]{8}$")
 _RESOURCES: Final = frozenset(
     "Patient RelatedPerson Practitioner Person PractitionerRole Encounter Coverage Observation"

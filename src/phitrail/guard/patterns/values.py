@@ -46,6 +46,7 @@ _MIXED: Final = re.compile(r"[A-Za-z]{3,5}\d{3}")
 _CODE_WORDS: Final = frozenset(
     "lcd ncd cpt icd hcpcs drg part plan loinc ndc ref lot".split()
 )
+_DIGIT: Final = re.compile("[0-9]")
 _DIGIT_GROUP: Final = re.compile(r"[ -]\d")
 _KEPT_WORDS: Final = frozenset("csn enc eob era rx unos id".split())
 _CODE_DIGITS = 4
@@ -56,7 +57,7 @@ _LONG_GROUPS = 6
 
 def count_digits(value: str) -> int:
     """Count the digits 0 to 9 of a value."""
-    return sum(value.count(digit) for digit in "0123456789")
+    return len(_DIGIT.findall(value))
 
 
 def is_dated(value: str) -> bool:
