@@ -1,7 +1,8 @@
 """Identifiers behind a word that announces them: `MRN 55-10-283`, `plate TK4 R9W`.
 
-1. `_SIGN` finds each announcing phrase, of numbers and of names (`people`), in one
-   pass over the lowered text.
+1. One pass over the words of the lowered text finds those that an announcing phrase, of
+   numbers or of names (`people`), begins with. The pattern of a word's phrases is made when
+   the word is first met: all of them at the start would be a tenth of a second.
 2. `_LINK` steps over what stands between phrase and value ("no.", ":", "is", "ending
    in", a table's bar), never over a full stop that ends a sentence.
 3. The value must meet the need of the cue (`cue_words.Need`).
@@ -11,6 +12,8 @@ Telephone and fax values are read by `phones`, because a number's length decides
 """
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from phitrail.events.codes import IdentifierClass as Class
@@ -36,9 +39,7 @@ _NEXT: Final = re.compile(
     r"(?:,? ?(?:and|&|against|or|versus|vs)\b ?|, ?| ?/ ?)(?:#|no\.? )?",
     re.IGNORECASE,
 )
-_SIGN: Final = re.compile(
-    rf"(?<!\w){tree_pattern({*CUES, *people.KINDS}, GAP)}(?![^\W\d])"
-)
+_WORD: Final = re.compile("[a-z]+")
 _DIGIT: Final = re.compile("[0-9]")
 _PLATE_GROUP: Final = re.compile(r"[A-Za-z0-9]{1,8}")
 _LOGIN: Final = re.compile(
@@ -75,11 +76,39 @@ _SURE = 0.97
 _LIKELY = 0.9
 
 
+def _phrases_by_word() -> dict[str, tuple[str, ...]]:
+    by_word: dict[str, tuple[str, ...]] = {}
+    for phrase in dict.fromkeys((*CUES, *people.KINDS)):
+        if word := _WORD.match(phrase):
+            by_word[word.group()] = (*by_word.get(word.group(), ()), phrase)
+    return by_word
+
+
+_PHRASES: Final = _phrases_by_word()
+
+
+@cache
+def _pattern_of(word: str) -> re.Pattern[str]:
+    """Make the pattern of the phrases that begin with a word of the table."""
+    return re.compile(rf"(?<!\w){tree_pattern(_PHRASES[word], GAP)}(?![^\W\d])")
+
+
+def _signs(low: str) -> Iterator[re.Match[str]]:
+    """Give each announcing phrase, the longest at its place, in order."""
+    past = 0
+    for word in _WORD.finditer(low):
+        if word.group() in _PHRASES and word.start() >= past:
+            sign = _pattern_of(word.group()).match(low, word.start())
+            if sign is not None:
+                past = sign.end()
+                yield sign
+
+
 def find_announced(text: str, low: str) -> list[Hit]:
     """Find values and names beside announcing words; `low` is the text, lowered in place."""
     hits: list[Hit] = []
     has_digit = _DIGIT.search(text) is not None
-    for match in _SIGN.finditer(low):
+    for match in _signs(low):
         phrase = match.group()
         kind = people.KINDS.get(phrase)
         if kind is not None:
