@@ -128,3 +128,24 @@ def test_a_forked_process_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert limit.run(lambda: "safe") == Failed(is_late=False, cause="forked")
     assert isinstance(asyncio.run(limit.run_async(lambda: "safe")), Failed)
+
+
+def test_closing_ends_the_threads_and_later_calls_fail() -> None:
+    """Threads that outlive their trail pile up in a program that opens many."""
+    limit = TimeLimit(30)
+    before = {thread.ident for thread in threading.enumerate()}
+    limit.run(lambda: "safe")
+    limit.close()
+    limit.close()
+
+    assert {thread.ident for thread in threading.enumerate()} <= before
+    assert limit.run(lambda: "safe") == Failed(is_late=False, cause="closed")
+
+
+def test_a_call_that_hangs_does_not_hold_up_closing() -> None:
+    """A program must be able to end whatever its scanner does."""
+    may_end = threading.Event()
+    limit = TimeLimit(0.01)
+    assert limit.run(may_end.wait) == Failed(is_late=True, cause="")
+    limit.close()
+    may_end.set()

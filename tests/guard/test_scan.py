@@ -14,8 +14,9 @@ PIECES = (
     "Ayodele Quist|Mrs. Brandvold|Dr. Okonjo-Reyes|Harlan, KY 40831|12 Feb 2025|04/02/1961|"
     "(606) 555-0142|MRN 4471-2209|SSN 219-09-9999|a.quist@brandvold.example|the patient|"
     "Parkinson disease|Foley catheter|took 40 mg|BP 120/80|Wells score 4.5|ICD-10 E11.9|"
-    "his sister|\n|\n\n| |, |. |: |\u200b|\u00ad|\uff14\uff14\uff17|٣٤٥|①|\ud800|&#52;|%34|\u202e|ﬁ|İ|🩺|"
-    "NDQ3MS0yMjA5|5 5 5 0 1 4 2|five five five oh one four two|**|[NAME-1]|\t|—|\u2019s"
+    "his sister|\n|\n\n| |, |. |: |\u200b|\u00ad|\uff14\uff14\uff17|٣٤٥|①|\ud800|"
+    "&#52;|%34|\u202e|ﬁ|İ|🩺|NDQ3MS0yMjA5|5 5 5 0 1 4 2|five five five oh one four two|"
+    "**|[NAME-1]|\t|—|\u2019s"
 ).split("|")
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map(" ".join) | st.text(
     max_size=80

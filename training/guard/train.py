@@ -31,7 +31,7 @@ from training.guard.corpus import Corpus
 from training.guard.fill import LABELS
 from training.guard.people import lines
 
-SIZE = 32
+SIZE = 40
 DILATIONS = (1, 2, 4, 8)
 LENGTH = 256
 BATCH = 32

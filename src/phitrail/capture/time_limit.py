@@ -7,7 +7,8 @@ it takes, the caller must go on, and nothing of the text may leave with the caus
    the limit goes on without it; the thread stays with the call, which nothing can stop.
 2. When all threads hang, every call runs into its limit: it fails, nothing is let through.
 3. Of an exception its class is told, by name, and nothing else: messages and frames hold text.
-4. A process forked after the first call has no threads: its calls fail at once.
+4. A process forked after the first call has no threads: its calls fail at once. So do calls
+   after `close`, which ends the threads; one that hangs ends with its call.
 
 The threads are daemons, so that one which hangs holds up no exit.
 """
@@ -24,6 +25,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 THREADS = 8
+PATIENCE_S = 0.2
+"""How long closing waits for each thread: none for long, since one may hang for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,10 @@ class TimeLimit:
     def __init__(self, limit_s: float, *, threads: int = THREADS) -> None:
         self._limit_s = limit_s
         self._most = threads
-        self._jobs: SimpleQueue[_Job[object]] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._is_closed = False
         self._lock = threading.Lock()
-        self._started = 0
         self._busy = 0
         self._process = os.getpid()
 
@@ -105,7 +109,7 @@ class TimeLimit:
         """Run a call and return what it gave, or that it failed."""
         job = _WaitedFor(call)
         if not self._hand_over(job):
-            return Failed(is_late=False, cause="forked")
+            return Failed(is_late=False, cause=self._why_not)
         if not job.done.acquire(timeout=self._limit_s):
             return _late(job)
         return job.result  # type: ignore[return-value]  # set before the release
@@ -114,7 +118,7 @@ class TimeLimit:
         """Do as `run`, on the running event loop."""
         job = _Awaited(call, asyncio.get_running_loop())
         if not self._hand_over(job):
-            return Failed(is_late=False, cause="forked")
+            return Failed(is_late=False, cause=self._why_not)
         try:
             await asyncio.wait_for(job.done, self._limit_s)
         except TimeoutError:
@@ -129,19 +133,38 @@ class TimeLimit:
         if os.getpid() != self._process:
             return False
         with self._lock:
+            if self._is_closed:
+                return False
             self._busy += 1
-            is_new = self._busy > self._started and self._started < self._most
-            self._started += is_new
-        self._jobs.put(job)  # type: ignore[arg-type]  # what it gives is its waiter's
-        if is_new:
-            threading.Thread(
-                target=self._work, name="phitrail-scan", daemon=True
-            ).start()
+            self._jobs.put(job)  # type: ignore[arg-type]  # what it gives is its waiter's
+            if self._busy > len(self._threads) and len(self._threads) < self._most:
+                thread = threading.Thread(
+                    target=self._work, name="phitrail-scan", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
         return True
 
+    @property
+    def _why_not(self) -> str:
+        return "closed" if self._is_closed else "forked"
+
+    def close(self) -> None:
+        """End the threads; a second call is harmless."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            for _ in self._threads:
+                self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+
     def _work(self) -> None:
-        while True:
-            self._jobs.get().run()
+        while (job := self._jobs.get()) is not None:
+            job.run()
             with self._lock:
                 self._busy -= 1
 

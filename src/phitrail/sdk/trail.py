@@ -71,6 +71,8 @@ class _Opened:
         try:
             self._backend.close()
         finally:
+            if self._guarding is not None:
+                self._guarding.limit.close()
             if self._promises is not None:
                 self._promises.close()
 
