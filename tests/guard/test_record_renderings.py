@@ -115,6 +115,7 @@ CASES: list[tuple[dict[str, object], str, list[str]]] = [
     ({"birth_date": "1930-02-02"}, "he turned ninety today", ["ninety"]),
     ({"birth_date": "1930-02-02"}, "aged ninety years", ["ninety"]),
     ({"birth_date": "1930-02-02"}, "age 94, SpO2 94%, BP 94/60", ["94"]),
+    ({"birth_date": "1930-02-02"}, "She died at 94 of a stroke", ["94"]),
     ({"dates": ["2025-02-06"]}, "on Tuesday, 2/6", ["Tuesday, 2/6"]),
     ({"dates": ["2025-03-04"]}, "am Montag, 4. März 2025", ["Montag, 4. März 2025"]),
     # places

@@ -132,6 +132,10 @@ def test_an_age_over_89_is_called_an_age() -> None:
 
     assert Redactor("placeholder", b"").replacement("93", date) == "[AGE-1]"
     assert Redactor("surrogate", b"").replacement("93", date) == "90+"
+    for worded in ("ninety-three", "late nineties", "nonagenarian", "one hundred two"):
+        assert Redactor("placeholder", b"").replacement(worded, date) == "[AGE-1]"
+    for no_age in ("march third nineteen ninety two", "1929", "the nineteenth"):
+        assert Redactor("placeholder", b"").replacement(no_age, date) == "[DATE-1]"
 
 
 def test_what_has_no_safe_surrogate_gets_a_placeholder() -> None:

@@ -15,7 +15,8 @@ from phitrail.guard.record_text import PlacedText
 _YEAR_LENGTH = 4
 _AGE_AFTER = re.compile(r"[\s-]{0,2}(?:years?\b|year-old|y/?o\b|y\.o|yr|F\b|M\b|-?yo)")
 _AGE_BEFORE = re.compile(
-    r"(?:\bage[ds]?\b|\bturn(?:ed|s|ing)\b|\b(?:s?he|they|patient|pt) (?:is|was)\b)"
+    r"(?:\bage[ds]?\b|\bturn(?:ed|s|ing)\b|\b(?:died|dead|passed(?: away)?|deceased) at\b|"
+    r"\blived to(?: be)?\b|\b(?:s?he|they|patient|pt) (?:is|was)\b)"
     r"[\s:=]{0,3}$",
     re.IGNORECASE,
 )

@@ -33,7 +33,11 @@ _TITLES = frozenset(
 )
 _MOST_INITIALS = 4
 _TAIL = 4
-_AGE = re.compile(r"\A[0-9]{2,3}\Z")
+_AGE = re.compile(
+    r"\A(?:[0-9]{2,3}|(?:very )?(?:early|mid|late)[ -](?:nineties|90'?s)|nonagenarian|"
+    r"centenarian|ninety(?:[ -][a-z]+)?|(?:a |one )hundred(?: and)?(?: [a-z]+)?)\Z",
+    re.IGNORECASE,
+)
 
 
 class Redactor:
