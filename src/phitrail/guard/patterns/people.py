@@ -89,7 +89,7 @@ _NOT_NAMES: Final = frozenset(
     " reports states has is was presents education instructions advised stable alert agrees"
     " declined claims prior family parents icu ed or rn md do np pa ct mri day night "
     "shift charge"
-    " on call called follow up consult board certified emergency surgery cardiology radiology"
+    " on call called follow up consult board emergency surgery cardiology radiology"
     " oncology neurology primary internal general pediatrics to by per from no and "
     "read back seen"
     " occupational transplant intake pediatric genetics reviewer renal appeal last filled id"
