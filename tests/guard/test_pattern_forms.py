@@ -40,6 +40,9 @@ SEGMENTS = (
         ("\u8eab219-09-9998\u751f04/02/1961\u5e74", "219-09-9998", Class.SSN),
         ("\u8eab219-09-9998\u751f04/02/1961\u5e74", "04/02/1961", Class.DATE),
         ("\u5740192.0.2.7\u75c5", "192.0.2.7", Class.IP_ADDRESS),
+        ("is stable.04/02/1961 seen", "04/02/1961", Class.DATE),
+        ("is stable.219-09-9998 is", "219-09-9998", Class.SSN),
+        ("is stable.202-555-0123 is", "202-555-0123", Class.PHONE),
         ("219-09-9998DOB", "219-09-9998", Class.SSN),
         ("DOB 04/02/1961SSN", "04/02/1961", Class.DATE),
         (SEGMENTS, "0055172", Class.MRN),
@@ -70,7 +73,7 @@ def test_a_form_of_the_wards_is_found_whole(
         "moved to 5 North, then 4 West Tower; 1/2 NS at 75",
         "lab 040261 pending review",
         "OBX|1|NM|GLU^Glucose^L||93|mg/dL",
-        "v1.2.3.4a of the software",
+        "v1.2.3.4a of the software, see sec.3/4 or no.5/16",
     ],
 )
 def test_what_is_written_like_one_of_them_is_left(text: str) -> None:

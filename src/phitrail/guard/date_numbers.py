@@ -18,7 +18,7 @@ from phitrail.guard.date_values import DateFound, DateValue, full_year, read_par
 from phitrail.guard.digit_runs import Run
 
 _FIGURES: Final = re.compile(
-    r"\d(?<![\w.]\d)\d{0,3}(?P<mark>[/.-])(?P<second>\d{1,2}|[ivx]{1,4}(?=[/.-]\d))"
+    r"\d(?<!\w\d)(?<!\d\.\d)\d{0,3}(?P<mark>[/.-])(?P<second>\d{1,2}|[ivx]{1,4}(?=[/.-]\d))"
     r"(?:(?P=mark)(?P<third>\d{4}|\d{1,2}))?(?!\d)",
     re.ASCII,
 )
@@ -126,7 +126,9 @@ def _read(low: str, match: re.Match[str], last_end: int) -> DateFound | None:
         return None
     first = low[start : match.start("mark")]
     if match["third"] is not None:
-        return _read_three(low, match, first)
+        return None if before == mark == "." else _read_three(low, match, first)
+    if before == ".":
+        return None
     if len(first) in {1, 2} and len(match["second"]) <= 2:  # noqa: PLR2004 - a month or day has two figures
         year = _YEAR_TAIL.match(low, match.start("second"))
         if year:

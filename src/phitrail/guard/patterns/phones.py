@@ -34,7 +34,7 @@ _TAIL: Final = re.compile(r"-\d{4}(?!\d)")
 _SHORT: Final = re.compile(
     r"\d{1,2}-\d{4}(?![\d/-])|\d{3}-\d{4}(?![\d/-])|\d{2,7}(?![\d/:.-]\d|\d)"
 )
-_LED: Final = re.compile(r"[(+\d](?<![\w.][(+\d])(?<!\d[-/][(+\d])", re.ASCII)
+_LED: Final = re.compile(r"[(+\d](?<!\w[(+\d])(?<!\d[-./][(+\d])", re.ASCII)
 _FAX_BEFORE: Final = re.compile(
     r"(?:\b(?:fax|faxed|fx|facsimile)\b[^\n.;]{0,40}|(?:^|[\s|,;(])f[:.] ?\(?)$"
 )

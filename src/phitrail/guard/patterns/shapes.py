@@ -15,7 +15,7 @@ from phitrail.guard.digit_runs import Run
 from phitrail.guard.patterns.hits import Hit
 
 _SSN: Final = re.compile(
-    r"\d(?<![\w./-]\d)\d\d([- .])\d\d\1\d{4}(?!\d|-\w|\.\d)", re.ASCII
+    r"\d(?<![\w/-]\d)(?<!\d\.\d)\d\d([- .])\d\d\1\d{4}(?!\d|-\w|\.\d)", re.ASCII
 )
 _MASKED_SSN: Final = re.compile(r"(?<!\w)[xX*#]{3}[- ]?[xX*#]{2}[- ]?\d{4}(?!\d)")
 _LONG: Final = re.compile(r"\d(?<![\w.-]\d)(?:[ -]?\d){12,18}(?![\w-])")
