@@ -60,7 +60,8 @@ _ROWS: Final = (
      "medicaid number|medicaid no|medicaid #|medicare id|medicare number|medicare no|"
      "medicare #|mbi|hicn|hic number|medigap policy|certificate number|insurance card|"
      "medicaid|medicare|mco id|hmo id|ppo id|payer member id|tricare id|ahcccs id|"
-     "medi cal id|cin|memberid|subscriberid")),
+     "medi cal id|cin|memberid|subscriberid|policy holder id|policyholder id|humana id|"
+     "bcbs id|blue cross id|aetna id|cigna id|uhc id|anthem id|kaiser id")),
     (Class.HEALTH_PLAN, "plan.policy", Need.CODE,
      ("member|subscriber|policy|insurance|ins|insurer|plan|health plan|card|enrollee|"
      "beneficiary|your plan|hmo|ppo|insurance issues with|card says|front says")),
@@ -124,7 +125,7 @@ _ROWS: Final = (
      ("biometric|biometric id|biometric template|fingerprint|fingerprint template|"
      "fingerprint id|thumbprint|thumbprint id|palm scan|palm vein|palm print|iris scan|"
      "iris code|iris template|retina scan|retinal scan id|voiceprint|voice print|"
-     "voice signature|voice template|face template|faceprint|face id|facial template|"
+     "voice signature|voice template|voice sample|voice sample id|face template|faceprint|face id|facial template|"
      "footprint|footprints|footprint card|fingerprint enrollment|enrollment|template|"
      "template id|afis|matched him to template|badge reader logged|palm")),
     (Class.OTHER, "other.tax", Need.DIGITS,
