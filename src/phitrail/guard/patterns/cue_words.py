@@ -125,7 +125,8 @@ _ROWS: Final = (
      ("biometric|biometric id|biometric template|fingerprint|fingerprint template|"
      "fingerprint id|thumbprint|thumbprint id|palm scan|palm vein|palm print|iris scan|"
      "iris code|iris template|retina scan|retinal scan id|voiceprint|voice print|"
-     "voice signature|voice template|voice sample|voice sample id|face template|faceprint|face id|facial template|"
+     "voice signature|voice template|voice sample|voice sample id|"
+     "face template|faceprint|face id|facial template|"
      "footprint|footprints|footprint card|fingerprint enrollment|enrollment|template|"
      "template id|afis|matched him to template|badge reader logged|palm")),
     (Class.OTHER, "other.tax", Need.DIGITS,

@@ -20,10 +20,10 @@ _SSN: Final = re.compile(
 _MASKED_SSN: Final = re.compile(r"(?<!\w)[xX*#]{3}[- ]?[xX*#]{2}[- ]?\d{4}(?!\d)")
 _LONG: Final = re.compile(r"\d(?<![\w.-]\d)(?:[ -]?\d){12,18}(?![\w-])")
 _CAPITALS: Final = re.compile(
-    r"[A-HJ-NPR-Z0-9](?<![\w-].)[A-HJ-NPR-Z0-9]{16}(?![\w-])", re.ASCII
+    r"[A-HJ-NPR-Z0-9](?<![\w-].)[A-HJ-NPR-Z0-9]{16}(?!\w|-\w)", re.ASCII
 )
 _MBI: Final = re.compile(
-    r"[1-9](?<![\w-]\d)[A-Z][A-Z0-9]\d[- ]?[A-Z][A-Z0-9]\d[- ]?[A-Z]{2}\d\d(?![\w-])",
+    r"[1-9](?<![\w-]\d)[A-Z][A-Z0-9]\d[- ]?[A-Z][A-Z0-9]\d[- ]?[A-Z]{2}\d\d(?!\w|-\w)",
     re.ASCII | re.IGNORECASE,
 )
 _UDI: Final = re.compile(r"\(01\)\d{14}(?:\(\d{2}\)[\w.-]{1,20}){0,5}")
