@@ -117,9 +117,9 @@ def test_a_value_with_a_cue_is_found_again_without_one() -> None:
     """A second mention of a record number would stay readable."""
     text = "MRN KX-77120-B was merged; the old chart was KX-77120-B too"
 
-    assert [
-        text[one.start : one.end] for one in find_patterns(text)
-    ] == ["KX-77120-B"] * 2
+    assert [text[one.start : one.end] for one in find_patterns(text)] == [
+        "KX-77120-B"
+    ] * 2
 
 
 def test_the_rest_of_a_cut_off_object_is_still_read() -> None:
