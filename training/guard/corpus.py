@@ -77,9 +77,9 @@ class Corpus:
         if draw.random() < 0.05:
             return self._noisy(draw.choice(general()))
         genre, document = draw.choice(self._documents)
-        if draw.random() < 0.08:
+        if draw.random() < 0.11:
             genre, document = draw.choice(self._questions)
-            if draw.random() < 0.4:
+            if draw.random() < 0.55:
                 document = re.sub(r"<<(p\d)\.full>>", r"<<\1.fi>>", document)
         chance = draw.random()
         if chance < 0.3:

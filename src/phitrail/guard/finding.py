@@ -76,19 +76,21 @@ class Finding:
         found = merged(found)
         return found if len(text) <= PIECE else merged(_again(text, found, names))
 
-    def find_left_over(self, text: str) -> list[Found]:
+    def find_left_over(self, text: str, *, is_glued: bool) -> list[Found]:
         """Find what shows in a redacted text only.
 
-        What has a shape was found before: what the words around it give away, in whichever
-        view, is all that can be new. A text that was its own view stays so: placeholders
-        disguise nothing, and bring nothing together.
+        What has a shape was found before, unless a part of a word is left (`is_glued`).
+        Else what the words around it give away, in whichever view, is all that can be new.
+        A text that was its own view stays so: placeholders disguise nothing, and bring
+        nothing together.
         """
+        find_in = self._in_view if is_glued else self._left_in_view
         if self._is_plain:
-            return self._left_in_view(text)
+            return find_in(text)
         return merged(
             one
             for piece in pieces_of(text)
-            for one in self._read_piece(text, piece, self._left_in_view, ())
+            for one in self._read_piece(text, piece, find_in, ())
         )
 
     def _left_in_view(self, text: str) -> list[Found]:

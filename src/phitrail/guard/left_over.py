@@ -17,10 +17,15 @@ from phitrail.guard.redact import REPLACED, Redactor
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A redacted text; `kept` holds (place in it, place in the source, length), in order."""
+    """A redacted text; `kept` holds (place in it, place in the source, length), in order.
+
+    `is_glued` says that what was replaced stood right beside a letter or digit: then what
+    is left of that word may have a shape of its own.
+    """
 
     text: str = field(repr=False)
     kept: tuple[tuple[int, int, int], ...]
+    is_glued: bool = False
 
     @classmethod
     def of(cls, text: str, spans: Sequence[Judged], redactor: Redactor) -> "Redacted":
@@ -28,7 +33,13 @@ class Redacted:
         out: list[str] = []
         kept: list[tuple[int, int, int]] = []
         done = length = 0
+        is_glued = False
         for span in [span for span in spans if span.action in REPLACED]:
+            beside = (
+                text[max(span.start - 1, 0) : span.start]
+                + text[span.end : span.end + 1]
+            )
+            is_glued |= any(sign.isalnum() for sign in beside)
             kept.append((length, done, span.start - done))
             value = redactor.replacement(
                 text[span.start : span.end], span.identifier_class
@@ -38,7 +49,7 @@ class Redacted:
             done = span.end
         kept.append((length, done, len(text) - done))
         out.append(text[done:])
-        return cls("".join(out), tuple(kept))
+        return cls("".join(out), tuple(kept), is_glued)
 
     def in_source(self, found: Sequence[Found]) -> list[Found]:
         """Give findings of the redacted text as findings of its source, kept parts alone."""

@@ -141,7 +141,7 @@ def _redacted(
     for _ in range(ROUNDS):
         if judgement.decision != GuardDecision.REDACT:
             break
-        left = finding.find_left_over(redacted.text)
+        left = finding.find_left_over(redacted.text, is_glued=redacted.is_glued)
         shown = redacted.in_source(outside_placeholders(redacted.text, left))
         more = apart_from(shown, judgement.spans)
         if not more:
