@@ -43,7 +43,7 @@ def carved(text: str, found: Sequence[Found], known: Sequence[Found]) -> list[Fo
     for one in found:
         while first < len(known) and known[first].end <= one.start:
             first += 1
-        if one.identifier_class in WHOLE:
+        if one.identifier_class in WHOLE and not _has_whole(text, one, known[first:]):
             out.append(one)
             continue
         at = one.start
@@ -57,6 +57,19 @@ def carved(text: str, found: Sequence[Found], known: Sequence[Found]) -> list[Fo
         else:
             out += _piece(text, one, at, one.end)
     return out
+
+
+def _has_whole(text: str, one: Found, known: Sequence[Found]) -> bool:
+    """Say whether a record explains an address in a finding up to its last sign."""
+    for other in known:
+        if other.start >= one.end:
+            break
+        if (
+            other.identifier_class in WHOLE
+            and not text[other.end : other.end + 1].strip()
+        ):
+            return True
+    return False
 
 
 def _piece(text: str, one: Found, start: int, end: int) -> list[Found]:

@@ -25,6 +25,7 @@ from phitrail.guard.clinical_codes import find_clinical_codes
 from phitrail.guard.dates import find_dates
 from phitrail.guard.edges import with_edges, with_whole_words
 from phitrail.guard.found import Found
+from phitrail.guard.listed_names import find_listed
 from phitrail.guard.merging import merged
 from phitrail.guard.normal import views
 from phitrail.guard.patterns.finder import find_patterns
@@ -143,7 +144,8 @@ class Finding:
             [] if self._context is None else match_record(self._context, text, dates)
         )
         codes = find_clinical_codes(text)
-        found = [one for one in find_patterns(text, dates) if not _is_term(text, one)]
+        found = find_patterns(text, dates) + find_listed(text, self._tagger.gazetteer)
+        found = [one for one in found if not _is_term(text, one)]
         found = merged([*found, *codes, *self._tag(text, codes)])
         rest = [one for one in carved(text, found, known) if not _is_term(text, one)]
         whole = with_edges(text, merged([*known, *rest]))

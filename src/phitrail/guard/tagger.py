@@ -101,7 +101,7 @@ class Tagger:
             ]
             self._out: Floats = arrays["out"].astype(np.float32)
             self._out_bias: Floats = arrays["out_bias"].astype(np.float32)
-            self._gazetteer = Gazetteer(arrays["hashes"], arrays["flags"])
+            self.gazetteer = Gazetteer(arrays["hashes"], arrays["flags"])
             ready = arrays["words"].tobytes().decode().split("\n")
             self._ready = {word: n for n, word in enumerate(ready)}
             self._ready_vectors = self._summed(arrays["rows"].astype(np.intp))
@@ -157,7 +157,7 @@ class Tagger:
         return vectors
 
     def _rows(self, types: list[str]) -> NDArray[np.intp]:
-        flags = self._gazetteer.flags(types)
+        flags = self.gazetteer.flags(types)
         rows = np.full((len(types), WIDTH), ROWS, np.intp)
         for n, word in enumerate(types):
             told = features(word, flags[n])
