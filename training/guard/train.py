@@ -226,8 +226,8 @@ def main() -> None:
     """Train and write the model."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
-    parser.add_argument("--documents", type=int, default=30_000)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--documents", type=int, default=38_000)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     hashes, flags = make_gazetteer()
