@@ -43,3 +43,8 @@ def test_a_possessive_does_not_belong_to_the_name() -> None:
 def test_what_stands_before_a_word_is_told() -> None:
     """A name at the beginning of a line is told by that."""
     assert tokenize("a b\nc\n \nd. e").gaps.tolist() == [3, 1, 2, 3, 0, 1]
+
+
+def test_nothing_that_prints_tokens_prints_the_text() -> None:
+    """Tokens end up in somebody's traceback one day."""
+    assert "Quist" not in repr(tokenize("Quist"))

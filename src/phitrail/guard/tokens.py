@@ -6,7 +6,7 @@ times as fast, since it is done twice for each answer.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class Tokens:
     the first token stands an empty line.
     """
 
-    words: list[str]
+    words: list[str] = field(repr=False)
     starts: list[int]
     ends: list[int]
     gaps: NDArray[np.intp]
