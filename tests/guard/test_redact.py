@@ -10,6 +10,7 @@ from phitrail.errors import InputError
 from phitrail.events.codes import GuardDecision, IdentifierClass
 from phitrail.guard.decide import Judged
 from phitrail.guard.found import Found, Relation
+from phitrail.guard.left_over import Redacted
 from phitrail.guard.placeholders import outside_placeholders, placeholders_in
 from phitrail.guard.policy import RedactionStyle
 from phitrail.guard.redact import Redactor
@@ -55,7 +56,7 @@ def test_what_is_outside_the_spans_stays_in_its_order(
         expected += text[done : span.start] + new
         done = span.end
 
-    assert expected + text[done:] == redactor.replace(text, spans)
+    assert expected + text[done:] == Redacted.of(text, spans, redactor).text
 
 
 @given(_texts_with_spans())
@@ -64,7 +65,7 @@ def test_a_mask_keeps_offsets_and_shows_no_letter(
 ) -> None:
     """Whoever masks does so to keep the layout of a table."""
     text, spans = case
-    masked = Redactor("mask", b"").replace(text, spans)
+    masked = Redacted.of(text, spans, Redactor("mask", b"")).text
 
     assert len(text) == len(masked)
     for span in spans:
@@ -80,7 +81,7 @@ def test_placeholders_are_found_again_and_hold_nothing_else(
     text, spans = case
     text = text.replace("[", "(")
     replaced = [span for span in spans if span.action == GuardDecision.REDACT]
-    safe = Redactor("placeholder", b"").replace(text, replaced)
+    safe = Redacted.of(text, replaced, Redactor("placeholder", b"")).text
     places = placeholders_in(safe)
     whole = [Found(0, len(safe), NAME, 1.0, "rule")] if safe else []
     left = outside_placeholders(safe, whole)
@@ -188,7 +189,7 @@ def test_a_finding_is_cut_at_placeholders_and_the_rest_is_kept() -> None:
 def test_spans_that_overlap_or_leave_the_text_are_refused(spans: list[Judged]) -> None:
     """A wrong offset must withhold the answer, not show a part of it."""
     with pytest.raises(InputError) as caught:
-        Redactor("placeholder", b"").replace("abcde", spans)
+        Redacted.of("abcde", spans, Redactor("placeholder", b""))
 
     assert not re.search("abcde", str(caught.value))
 

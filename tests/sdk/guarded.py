@@ -23,6 +23,7 @@ from phitrail.events.codes import EventType, GuardDecision, IdentifierClass, Log
 from phitrail.events.security import SecurityEvent
 from phitrail.guard.decide import decide
 from phitrail.guard.found import Found
+from phitrail.guard.left_over import Redacted
 from phitrail.guard.policy import GuardPolicy
 from phitrail.guard.record_context import RecordContext
 from phitrail.guard.redact import Redactor
@@ -108,7 +109,7 @@ class StandIn:
             decision=judged.decision,
             safe_text=""
             if is_blocked
-            else Redactor(policy.redaction, seed).replace(text, judged.spans),
+            else Redacted.of(text, judged.spans, Redactor(policy.redaction, seed)).text,
             risk_score=0.25 if found else 0.0,
             reasons=(),
             original_length=len(text),

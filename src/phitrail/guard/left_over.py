@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from phitrail.errors import InputError
 from phitrail.guard.decide import Judged
 from phitrail.guard.found import Found
 from phitrail.guard.redact import REPLACED, Redactor
@@ -29,7 +30,12 @@ class Redacted:
 
     @classmethod
     def of(cls, text: str, spans: Sequence[Judged], redactor: Redactor) -> "Redacted":
-        """Redact a text, front to back."""
+        """Redact a text, front to back.
+
+        Raises:
+            InputError: spans are not in order, overlap, or reach outside the text.
+        """
+        _check(text, spans)
         out: list[str] = []
         kept: list[tuple[int, int, int]] = []
         done = length = 0
@@ -65,6 +71,17 @@ class Redacted:
                     shift = source - start
                     moved.append(replace(one, start=low + shift, end=high + shift))
         return moved
+
+
+def _check(text: str, spans: Sequence[Judged]) -> None:
+    """Refuse places that would let a part of a span go out."""
+    done = 0
+    for span in spans:
+        if not done <= span.start < span.end <= len(text):
+            raise InputError.for_field(
+                "spans", "must lie inside the text, in order and disjoint"
+            )
+        done = span.end
 
 
 def apart_from(found: Sequence[Found], others: Sequence[Judged]) -> list[Found]:

@@ -14,11 +14,8 @@ those of the latest name that has them.
 """
 
 import re
-from collections.abc import Sequence
 
-from phitrail.errors import InputError
 from phitrail.events.codes import GuardDecision, IdentifierClass
-from phitrail.guard.decide import Judged
 from phitrail.guard.placeholders import AGE_LABEL, LABEL_OF_CLASS, placeholder
 from phitrail.guard.policy import RedactionStyle
 from phitrail.guard.surrogates import Surrogates
@@ -55,29 +52,6 @@ class Redactor:
         self._people = _People()
         self._numbers: dict[tuple[str, str], int] = {}
         self._highest: dict[str, int] = {}
-
-    def replace(self, text: str, spans: Sequence[Judged]) -> str:
-        """Return a text with the spans that may not go on replaced.
-
-        Raises:
-            InputError: spans are not in order, overlap, or reach outside the text.
-        """
-        out: list[str] = []
-        done = 0
-        for span in spans:
-            if not done <= span.start < span.end <= len(text):
-                raise InputError.for_field(
-                    "spans", "must lie inside the text, in order and disjoint"
-                )
-            out.append(text[done : span.start])
-            value = text[span.start : span.end]
-            is_replaced = span.action in REPLACED
-            out.append(
-                self.replacement(value, span.identifier_class) if is_replaced else value
-            )
-            done = span.end
-        out.append(text[done:])
-        return "".join(out)
 
     def replacement(self, value: str, kind: IdentifierClass) -> str:
         """Return what stands in the place of one value; the next one knows of it."""
