@@ -14,9 +14,11 @@ from pathlib import Path
 from bench.clinic_leaves import leaves
 from phitrail.app.config import read_tenant
 from phitrail.app.founding import found_trail
-from phitrail.app.wiring import JOURNAL, KEYS, wire_log_keys
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL
+from phitrail.app.wiring import wire_log_keys
 from phitrail.durable.database import transaction
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.tlog import layout
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.hashing import Hash, hash_leaf
@@ -34,7 +36,7 @@ BUNDLES_A_TASK = 512
 def audit_keys(directory: Path) -> LogKeys:
     """Read the keys of the audit log."""
     tenant = read_tenant(directory).tenant
-    return wire_log_keys(tenant, LocalKeys.load(directory / KEYS))[LOG]
+    return wire_log_keys(tenant, KeyRing.load(directory / KEYS))[LOG]
 
 
 def make_trail(directory: Path, entries: int) -> Path:

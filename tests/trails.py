@@ -16,21 +16,16 @@ from pathlib import Path
 from tests.tlog.trees import lay_out
 
 from phitrail.app.founding import found_trail
-from phitrail.app.wiring import (
-    JOURNAL,
-    KEYS,
-    Trail,
-    open_trail,
-    read_pins,
-    wire_log_keys,
-)
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL, read_pins
+from phitrail.app.wiring import Trail, open_trail, wire_log_keys
 from phitrail.durable.files import DurableFiles
 from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.canonical import LeafRecord, decode_leaf
 from phitrail.events.codes import EventType, Log
 from phitrail.events.ids import new_uuid7
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from phitrail.tlog.hashing import Hash, hash_leaf
 from phitrail.tlog.journal import Journal
@@ -155,7 +150,7 @@ def prefix_roots(leaves: Iterable[bytes]) -> list[Hash]:
 
 def check_whole(directory: Path) -> Whole:
     """Check a trail that nobody has open for writing."""
-    keys = wire_log_keys(TENANT, LocalKeys.load(directory / KEYS))
+    keys = wire_log_keys(TENANT, KeyRing.load(directory / KEYS))
     pins = read_pins(directory)
     journal = Journal.open(directory / JOURNAL, read_only=True)
     leaves: dict[str, list[bytes]] = {}

@@ -7,6 +7,7 @@ PhitrailError
   RefusedError        policy: containment, no agreement, blocked (403, exit 77)
   StorageError        the operator: try again, then look         (503, exit 75)
     OutcomeUnknownError  ... kept or not, nobody knows: open again, same event id
+    VaultError         ... the vault of the keys does not answer, or refuses
   ConfigError         the operator, at start                     (exit 78)
   IntegrityError      everyone: the log or a bundle does not verify; never
                       caught and passed over, always an event    (500, exit 1)
@@ -58,6 +59,14 @@ class StorageError(PhitrailError):
 
 class OutcomeUnknownError(StorageError):
     """A commit or sync failed half way; what is on disk is not known."""
+
+
+class VaultError(StorageError):
+    """The vault does not answer, or refuses (`is_refusal`); nothing was kept."""
+
+    def __init__(self, message: str, *, is_refusal: bool = False) -> None:
+        super().__init__(message)
+        self.is_refusal = is_refusal
 
 
 class ConfigError(PhitrailError):

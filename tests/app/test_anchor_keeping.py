@@ -13,7 +13,8 @@ from phitrail.anchor.settings import DirectorySettings, WitnessSettings
 from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.anchor_standing import Shelf
 from phitrail.app.config import write_anchors
-from phitrail.app.wiring import open_trail, read_pins
+from phitrail.app.pins import read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.app.witnessed import witnessed_size
 from phitrail.errors import ConfigError
 from phitrail.events.codes import EventType, Log

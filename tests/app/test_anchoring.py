@@ -18,8 +18,9 @@ from phitrail.app.anchor_keeping import run_anchors
 from phitrail.app.anchor_standing import Shelf, Standing
 from phitrail.app.anchoring import AnchorDesk, Attempt, Came
 from phitrail.app.config import write_anchors
+from phitrail.app.pins import read_pins
 from phitrail.app.status import LogStatus, read_status
-from phitrail.app.wiring import OUTSIDE, Trail, open_trail, read_pins
+from phitrail.app.wiring import OUTSIDE, Trail, open_trail
 from phitrail.app.witnessed import witnessed_size, witnessed_sizes
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.audit import AuditEvent

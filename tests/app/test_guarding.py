@@ -15,17 +15,18 @@ from phitrail.app.config import (
     write_config,
 )
 from phitrail.app.guarding import open_guarding
-from phitrail.app.wiring import KEYS, open_trail
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.wiring import open_trail
 from phitrail.capture.guarding import AccessRecords, Guarding
 from phitrail.errors import ConfigError
 from phitrail.guard import tagger
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.sdk import connect
 
 
 def opened(trail_dir: Path) -> object:
     """Open the guard of a trail."""
-    keys = LocalKeys.load(trail_dir / KEYS)
+    keys = KeyRing.load(trail_dir / KEYS)
     return open_guarding(read_tenant(trail_dir), read_policy(trail_dir), keys)
 
 

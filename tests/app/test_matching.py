@@ -11,10 +11,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from phitrail.keys.fingerprints import print_fingerprints
 from tests.trails import NOW, copy_trail, read_leaves, record_events
 
 from phitrail.app import clock
 from phitrail.app.documents import open_document
+from phitrail.app.key_wiring import KEYS
 from phitrail.app.matching import (
     MatchDocument,
     Matching,
@@ -25,15 +27,15 @@ from phitrail.app.matching import (
 from phitrail.app.running import run_trail
 from phitrail.app.table_store import open_store
 from phitrail.app.tables import advance_tables, rebuild_tables
-from phitrail.app.wiring import FINGERPRINTS, KEYS, Trail, open_trail
+from phitrail.app.wiring import FINGERPRINTS, Trail, open_trail
 from phitrail.capture.text_match import MatchedForm
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, Log
 from phitrail.events.protected import Protected
-from phitrail.keys.fingerprints import print_fingerprints
-from phitrail.keys.local import KeyFile, LocalKeys
+from phitrail.keys.key_file import KeyFile
 from phitrail.keys.names import TEXT_HASH, KeyKind
+from phitrail.keys.ring import KeyRing
 from phitrail.projection.segments import Manifest, hash_file
 from phitrail.sdk.connect import connect
 from phitrail.tlog.checkpoint import open_checkpoint
@@ -252,7 +254,7 @@ def rotate_text_key(directory: Path) -> None:
 
 
 def _list_keys(directory: Path) -> None:
-    listed = print_fingerprints(LocalKeys.load(directory / KEYS))
+    listed = print_fingerprints(KeyRing.load(directory / KEYS))
     (directory / FINGERPRINTS).write_bytes(listed)
 
 

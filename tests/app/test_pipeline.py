@@ -8,8 +8,9 @@ from tests.faults.steps import Fault, FaultyFiles, Kind
 from tests.trails import NOW, check_whole, phi_read, plain_event
 
 from phitrail.app.config import Policy, read_tenant, write_config
+from phitrail.app.pins import JOURNAL
 from phitrail.app.pipeline import Pipeline
-from phitrail.app.wiring import JOURNAL, OUTSIDE, Trail, open_trail
+from phitrail.app.wiring import OUTSIDE, Trail, open_trail
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import (
     ConfigError,

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.trails import NOW, copy_trail, found, phi_read, record_events
 
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import read_pins
 from phitrail.app.receipt_checks import (
     ReceiptCheck,
     ReceiptVerdict,
@@ -17,7 +19,7 @@ from phitrail.app.receipt_checks import (
     read_receipt_files,
 )
 from phitrail.app.verification import Verdict, verify_trail
-from phitrail.app.wiring import KEYS, open_trail, read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.demo.forger import Forger
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.codes import Log

@@ -18,9 +18,10 @@ from tests.trails import read_leaves
 
 from phitrail.app import clock
 from phitrail.app.config import Policy, read_sources, read_tenant, write_config
+from phitrail.app.pins import JOURNAL, read_pins
 from phitrail.app.source_checks import read_sources_state
 from phitrail.app.sources import add_source, begin_epoch, open_epoch, read_credential
-from phitrail.app.wiring import JOURNAL, PUBLISH_LOCK, Trail, open_trail, read_pins
+from phitrail.app.wiring import PUBLISH_LOCK, Trail, open_trail
 from phitrail.capture.source import Source, source_name
 from phitrail.durable.lock import FileLock
 from phitrail.errors import ConfigError, InputError, IntegrityError

@@ -9,10 +9,11 @@ from tests.app.trust import AUDIT, Kept, found_kept, told
 from tests.trails import NOW, TENANT, phi_read, publish_once, read_leaves, record_events
 
 from phitrail.app.key_listing import list_trail_keys
+from phitrail.app.pins import read_lines
 from phitrail.app.status import read_status
 from phitrail.app.succession import Asked, succeed
 from phitrail.app.verification import Verdict, verify_trail
-from phitrail.app.wiring import open_trail, read_lines
+from phitrail.app.wiring import open_trail
 from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, Log, SigningRole, SuccessionReason

@@ -27,11 +27,13 @@ from phitrail.anchor.witness_state import (
     answer_request,
 )
 from phitrail.app import clock
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL, read_pins
 from phitrail.app.query import Question, ask
 from phitrail.app.query_filter import Filter
 from phitrail.app.tables import advance_tables
 from phitrail.app.verification import Verdict, verify_trail
-from phitrail.app.wiring import JOURNAL, KEYS, open_trail, read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.demo.forger import Forger
 from phitrail.errors import IntegrityError
 from phitrail.events.audit import AuditEvent

@@ -13,10 +13,11 @@ import pytest
 from tests.app.trust import AUDIT, Kept, found_kept, told
 from tests.trails import NOW, read_leaves
 
-from phitrail.app import wiring
 from phitrail.app.founding import found_trail
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.app.verification import Verdict
-from phitrail.app.wiring import KEYS, open_trail, read_lines, read_pins, wire_log_keys
+from phitrail.app.wiring import open_trail, wire_log_keys
 from phitrail.demo.forger import Forger
 from phitrail.durable.database import transaction
 from phitrail.errors import ConfigError, IntegrityError
@@ -25,7 +26,7 @@ from phitrail.events.canonical import encode_leaf
 from phitrail.events.codes import SuccessionReason
 from phitrail.events.succession import Succession
 from phitrail.evidence.findings import Check
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
 from phitrail.tlog.hashing import Hash
 from phitrail.tlog.journal import Journal
@@ -46,7 +47,7 @@ def kept(memory_path: Path) -> Kept:
 
 def steal(kept: Kept) -> Signer:
     """Copy the checkpoint key out of the host."""
-    keys = LocalKeys.load(kept.directory / KEYS)
+    keys = KeyRing.load(kept.directory / KEYS)
     tenant = read_pins(kept.directory)[AUDIT].genesis.tenant
     return wire_log_keys(tenant, keys)["audit"].checkpoint
 
@@ -138,7 +139,7 @@ def forge_handover(kept: Kept) -> Succession:
     fresh = found_trail(kept.directory.parent / "fresh", "fresh.example", NOW)
     mine = wire_log_keys(
         read_pins(kept.directory)[AUDIT].genesis.tenant,
-        LocalKeys.load(fresh.directory / KEYS),
+        KeyRing.load(fresh.directory / KEYS),
     )["audit"]
     draft = Succession(
         event_id="019a7000-0000-7000-8000-000000000777",
@@ -193,7 +194,7 @@ def append_leaf(kept: Kept, record: Succession) -> None:
     """Append an entry as somebody does who owns the host and its keys."""
     forger = Forger(kept.directory, AUDIT)
     leaves = forger.leaves()
-    place = kept.directory / wiring.JOURNAL
+    place = kept.directory / JOURNAL
     with closing(Journal.open(place)) as journal, transaction(journal.database):
         journal.database.execute(
             "INSERT INTO event VALUES (?, 'audit', ?, zeroblob(32), zeroblob(34))",

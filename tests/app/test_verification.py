@@ -22,8 +22,9 @@ from tests.trails import (
 )
 
 from phitrail.app import verification
+from phitrail.app.key_wiring import KEYS
 from phitrail.app.verification import Verdict, Verification, verify_trail
-from phitrail.app.wiring import KEYS, open_trail, wire_log_keys
+from phitrail.app.wiring import open_trail, wire_log_keys
 from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.canonical import encode_leaf
 from phitrail.events.codes import EventType, Log
@@ -31,7 +32,7 @@ from phitrail.events.ids import uuid_bytes
 from phitrail.events.security import SecurityEvent
 from phitrail.evidence.findings import Check
 from phitrail.evidence.verify import Mode
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.sdk import connect
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.entry import Entry
@@ -559,7 +560,7 @@ def test_bundle_and_tile_altered_alike_do_not_fool_the_level_above(
     busy: Busy, copy: Path
 ) -> None:
     """Whoever rewrites entries and their tile must still meet the signed root."""
-    keys = wire_log_keys("clinic.example", LocalKeys.load(copy / KEYS))["audit"]
+    keys = wire_log_keys("clinic.example", KeyRing.load(copy / KEYS))["audit"]
     bundle = copy / BUNDLES / "001"
     bundle.write_bytes(
         keys.seal(b"\x00\x01x" * 256, b"phitrail/bundle/v1|clinic.example/audit|1|256")
@@ -818,7 +819,7 @@ def test_a_head_of_the_published_size_must_have_its_root(
     busy: Busy, copy: Path
 ) -> None:
     """Two roots of one size are two histories, even in one host."""
-    keys = wire_log_keys("clinic.example", LocalKeys.load(copy / KEYS))["security"]
+    keys = wire_log_keys("clinic.example", KeyRing.load(copy / KEYS))["security"]
     edge = RightEdge()
     edge.append(hash_leaf(b"another genesis"))
     promise = sign_note(Checkpoint(keys.origin, 1, edge.root()).body(), [keys.promise])
@@ -838,7 +839,7 @@ def test_segments_that_are_sealed_anew_with_other_entries_are_found(
     busy: Busy, copy: Path
 ) -> None:
     """The host's key seals anything; the tree and the promise do not follow."""
-    keys = wire_log_keys("clinic.example", LocalKeys.load(copy / KEYS))["audit"]
+    keys = wire_log_keys("clinic.example", KeyRing.load(copy / KEYS))["audit"]
     with database(copy) as journal:
         for first in (599, 603):
             context = f"phitrail/segment/v1|{keys.origin}|{first}".encode()
@@ -854,7 +855,7 @@ def test_segments_that_are_sealed_anew_with_other_entries_are_found(
 
 def resign(directory: Path, size: int) -> bytes:
     """Sign another root for a size with the host's own checkpoint key."""
-    keys = wire_log_keys("clinic.example", LocalKeys.load(directory / KEYS))["audit"]
+    keys = wire_log_keys("clinic.example", KeyRing.load(directory / KEYS))["audit"]
     body = Checkpoint(keys.origin, size, hash_leaf(b"another history")).body()
     return sign_note(body, [keys.checkpoint])
 
@@ -890,7 +891,7 @@ def test_an_outside_checkpoint_with_another_root_fails(busy: Busy, size: int) ->
 @pytest.mark.drill
 def test_an_outside_promise_with_another_root_fails(busy: Busy) -> None:
     """A promise beyond what is published is held against the journal's entries."""
-    keys = wire_log_keys("clinic.example", LocalKeys.load(busy.directory / KEYS))
+    keys = wire_log_keys("clinic.example", KeyRing.load(busy.directory / KEYS))
     body = Checkpoint("clinic.example/audit", 603, hash_leaf(b"other")).body()
     note = ("receipt", sign_note(body, [keys["audit"].promise]))
 
@@ -933,7 +934,7 @@ def test_a_stranger_s_outside_checkpoint_fails(
 
 def test_an_outside_checkpoint_of_nothing_holds_nothing(busy: Busy) -> None:
     """Size 0 fits every log; taking it for an anchor would make `ok` worthless."""
-    keys = wire_log_keys("clinic.example", LocalKeys.load(busy.directory / KEYS))
+    keys = wire_log_keys("clinic.example", KeyRing.load(busy.directory / KEYS))
     empty = Checkpoint("clinic.example/audit", 0, RightEdge().root()).body()
     note = ("usb", sign_note(empty, [keys["audit"].checkpoint]))
 

@@ -18,9 +18,10 @@ from phitrail.anchor.settings import WitnessSettings
 from phitrail.app.anchor_keeping import run_anchors
 from phitrail.app.anchoring import Attempt, Came
 from phitrail.app.config import write_anchors
+from phitrail.app.pins import read_pins
 from phitrail.app.status import read_status
 from phitrail.app.verification import Verdict, Verification, verify_trail
-from phitrail.app.wiring import OUTSIDE, open_trail, read_pins
+from phitrail.app.wiring import OUTSIDE, open_trail
 from phitrail.app.witnessed import find_cosigned
 from phitrail.demo.forger import Forger
 from phitrail.errors import IntegrityError

@@ -18,12 +18,12 @@ from phitrail.events.codes import (
 )
 from phitrail.events.protected import Protected
 from phitrail.events.quality import QualityEntry
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 
 CANARY = "Canary Wilhelmina"
 HASHER = TextHasher(
-    Mac(LocalKeys({"text-hash": {1: Protected(bytes(32))}}), "text-hash").written
+    Mac(KeyRing.of({"text-hash": {1: Protected(bytes(32))}}), "text-hash").written
 )
 MODEL = {"model_id": "m", "model_version": "1"}
 

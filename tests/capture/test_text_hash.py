@@ -5,10 +5,10 @@ import pytest
 from phitrail.capture.text_hash import TextHasher, normalise
 from phitrail.errors import InputError
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 
-KEYS = LocalKeys({"text-hash": {1: Protected(bytes(32))}, "b": {1: Protected(b"b")}})
+KEYS = KeyRing.of({"text-hash": {1: Protected(bytes(32))}, "b": {1: Protected(b"b")}})
 HASHER = TextHasher(Mac(KEYS, "text-hash").written)
 COPIES = ["Chest  pain\n", " chest pain", "CHEST\u00a0PAIN", "chest \ufb01pain"]
 

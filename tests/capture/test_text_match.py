@@ -8,11 +8,11 @@ from phitrail.capture.text_hash import TextHasher
 from phitrail.capture.text_match import MatchedForm, text_candidates
 from phitrail.errors import InputError
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 
 MAC = Mac(
-    LocalKeys({"text-hash": {1: Protected(bytes(32)), 4: Protected(b"4" * 32)}}),
+    KeyRing.of({"text-hash": {1: Protected(bytes(32)), 4: Protected(b"4" * 32)}}),
     "text-hash",
 )
 HASHERS = {v: TextHasher(partial(MAC.written_under, v)) for v in MAC.versions()}

@@ -9,7 +9,7 @@ from tests.cli.conftest import Command
 from tests.trails import check_whole, record_events
 
 from phitrail.app.config import ANCHORS_FILE
-from phitrail.app.wiring import read_pins
+from phitrail.app.pins import read_pins
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import decode_leaf

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Command
 from tests.trails import check_whole, record_events
 
-from phitrail.app.wiring import read_pins
+from phitrail.app.pins import read_pins
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.events.codes import Log
 from phitrail.events.protected import Protected

@@ -12,8 +12,9 @@ import pytest
 from tests.faults.steps import Fault, FaultyFiles, Kind, faulty_connect
 from tests.trails import NOW, check_whole, copy_trail, plain_event
 
+from phitrail.app.pins import JOURNAL
 from phitrail.app.verification import verify_trail
-from phitrail.app.wiring import JOURNAL, OUTSIDE, Trail, open_trail
+from phitrail.app.wiring import OUTSIDE, Trail, open_trail
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import OutcomeUnknownError, StorageError
 from phitrail.tlog.journal import Journal

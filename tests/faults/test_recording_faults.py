@@ -14,6 +14,8 @@ from tests.trails import NOW, check_whole, copy_trail, event_id, phi_read, publi
 
 from phitrail.app import wiring
 from phitrail.app.config import read_policy, read_tenant
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL
 from phitrail.app.verification import verify_trail
 from phitrail.app.wiring import Trail, open_trail, wire_log_keys
 from phitrail.capture.exchange import Systems
@@ -26,8 +28,8 @@ from phitrail.events.quality import QualityEntry
 from phitrail.events.security import SecurityEvent
 from phitrail.identity.map import IdentityMap
 from phitrail.keys import names
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 from phitrail.tlog.appender import Appender
 from phitrail.tlog.journal import Journal
@@ -56,7 +58,7 @@ COUNTS = {"audit": 1 + 5, "security": 1 + 1, "quality": 1 + 1}
 def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trail:
     """Open a trail over connections of our choice."""
     tenant = read_tenant(directory)
-    keys = LocalKeys.load(directory / wiring.KEYS)
+    keys = KeyRing.load(directory / KEYS)
     log_keys = wire_log_keys(tenant.tenant, keys)
     subjects = IdentityMap(
         directory / wiring.IDENTITY,
@@ -66,7 +68,7 @@ def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trai
         connect=identity,
     )
     try:
-        opened = Journal.open(directory / wiring.JOURNAL, connect=journal)
+        opened = Journal.open(directory / JOURNAL, connect=journal)
     except StorageError:
         subjects.close()
         raise

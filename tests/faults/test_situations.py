@@ -30,11 +30,13 @@ from tests.trails import (
 
 from phitrail.app.config import Policy, read_tenant, write_config
 from phitrail.app.founding import found_trail
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL
 from phitrail.app.verification import verify_trail
-from phitrail.app.wiring import IDENTITY, JOURNAL, KEYS, OUTSIDE, Trail, open_trail
+from phitrail.app.wiring import IDENTITY, OUTSIDE, Trail, open_trail
 from phitrail.errors import ConfigError, IntegrityError, PhitrailError, StorageError
 from phitrail.events.codes import Log
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.tlog.receipt import Receipt
 
 MOUNT = shutil.which("mount") or ""
@@ -391,7 +393,7 @@ def test_a_wrong_key_is_named_and_nothing_is_written(
     trail_dir: Path, tmp_path: Path, name: str
 ) -> None:
     """Under another trail's key new entries would be unreadable or signed by a stranger."""
-    LocalKeys.create(tmp_path / "other", created_at="2026-11-21T12:00:00.000Z")
+    KeyRing.create(tmp_path / "other", created_at="2026-11-21T12:00:00.000Z")
     shutil.copy(tmp_path / "other" / f"{name}.v1.json", trail_dir / KEYS)
 
     with pytest.raises(ConfigError, match="put the right key file"):

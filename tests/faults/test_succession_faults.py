@@ -13,9 +13,10 @@ from tests.trails import NOW, copy_trail
 
 from phitrail.app.handover import HANDOVER
 from phitrail.app.key_listing import list_trail_keys
+from phitrail.app.pins import read_lines
 from phitrail.app.succession import Asked, succeed
 from phitrail.app.verification import Verdict
-from phitrail.app.wiring import open_trail, read_lines
+from phitrail.app.wiring import open_trail
 from phitrail.errors import StorageError
 from phitrail.events.codes import SuccessionReason
 from phitrail.events.protected import Protected

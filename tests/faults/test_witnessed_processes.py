@@ -19,8 +19,9 @@ from phitrail.anchor.settings import WitnessSettings
 from phitrail.app.anchor_keeping import run_anchors
 from phitrail.app.anchoring import Came
 from phitrail.app.config import Policy, read_tenant, write_anchors, write_config
+from phitrail.app.pins import read_pins
 from phitrail.app.verification import Verdict, verify_trail
-from phitrail.app.wiring import open_trail, read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.app.witnessed import witnessed_size
 from phitrail.app.witnessing import list_witnessed
 from phitrail.events.codes import Log

@@ -21,8 +21,8 @@ from phitrail.identity.aliases import (
     count_damaged_aliases,
 )
 from phitrail.identity.map import IdentityMap, create_identity_map
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 
 SSN, PHONE, MRN = IdentifierClass.SSN, IdentifierClass.PHONE, IdentifierClass.MRN
@@ -34,7 +34,7 @@ def open_aliases(
     place: Path, identity: IdentityMap, tenant: str = "clinic.example", **more: Any
 ) -> Aliases:
     """Open the aliases of a directory, with the keys beside it."""
-    keys = LocalKeys.load(place / "keys")
+    keys = KeyRing.load(place / "keys")
     return Aliases(
         place / "identity.db",
         tenant=tenant,
@@ -48,7 +48,7 @@ def open_aliases(
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """Give a directory with keys and an empty map."""
-    LocalKeys.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
+    KeyRing.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
     create_identity_map(tmp_path / "identity.db")
     return tmp_path
 
@@ -75,7 +75,7 @@ def rows(place: Path) -> list[tuple[bytes, int, bytes, bytes]]:
 
 def damaged(place: Path) -> int:
     """Count damaged rows as a deep verification does."""
-    keys = LocalKeys.load(place / "keys")
+    keys = KeyRing.load(place / "keys")
     with closing(sqlite3.connect(place / "identity.db")) as database:
         return count_damaged_aliases(
             database,

@@ -16,8 +16,8 @@ from phitrail.identity import map as module
 from phitrail.identity.lookup import find_surrogate
 from phitrail.identity.map import CONTEXT, IdentityMap, create_identity_map
 from phitrail.identity.surrogate import check_opening, parse_surrogate
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 
 CANARY = "Canary-Wilhelmina-1899"
@@ -27,7 +27,7 @@ def open_map(
     directory: Path, tenant: str = "clinic.example", **more: Any
 ) -> IdentityMap:
     """Open the map of a directory, with the keys beside it."""
-    keys = LocalKeys.load(directory / "keys")
+    keys = KeyRing.load(directory / "keys")
     return IdentityMap(
         directory / "identity.db",
         tenant=tenant,
@@ -40,7 +40,7 @@ def open_map(
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """Give a directory with keys and an empty map."""
-    LocalKeys.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
+    KeyRing.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
     create_identity_map(tmp_path / "identity.db")
     return tmp_path
 
@@ -118,7 +118,7 @@ def test_identifier_and_salt_open_the_surrogate(
     """Without it no investigator could be shown whose record it was."""
     (written,) = identity.resolve([("mrn", "M-1")])
     ((_, _, surrogate, sealed),) = rows(place)
-    keys = LocalKeys.load(place / "keys")
+    keys = KeyRing.load(place / "keys")
     opened = Sealer(keys, "identity-seal").open(sealed, CONTEXT + surrogate)
 
     assert parse_surrogate(written) == surrogate
@@ -177,7 +177,7 @@ def test_surrogates_without_a_row_are_found(identity: IdentityMap) -> None:
 
 def test_a_lost_map_is_not_made_anew(tmp_path: Path) -> None:
     """With an empty map every known patient would become a new one."""
-    LocalKeys.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
+    KeyRing.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
 
     with pytest.raises(ConfigError, match=r"there is no .*identity"):
         open_map(tmp_path)

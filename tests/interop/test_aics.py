@@ -19,8 +19,8 @@ import pytest
 from phitrail.app import clock
 from phitrail.app.export import ExportFormat, export_log
 from phitrail.app.founding import found_trail
+from phitrail.app.pins import read_pins
 from phitrail.app.running import run_trail
-from phitrail.app.wiring import read_pins
 from phitrail.events.codes import EventType, Log
 from phitrail.sdk import AuditEvent, connect
 from phitrail.tlog.checkpoint import open_checkpoint, verified_cosigners

@@ -21,8 +21,9 @@ from phitrail.anchor.witness import Witness
 from phitrail.app.anchor_keeping import run_anchors
 from phitrail.app.anchoring import Came
 from phitrail.app.config import write_anchors
+from phitrail.app.pins import read_pins
 from phitrail.app.verification import Verdict, verify_trail
-from phitrail.app.wiring import open_trail, read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.errors import OtherHistoryError, RefusedError
 from phitrail.events.codes import Log
 from phitrail.tlog.note import parse_vkey

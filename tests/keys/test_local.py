@@ -10,8 +10,8 @@ import pytest
 from phitrail.errors import ConfigError, StorageError
 from phitrail.events.protected import MASK
 from phitrail.events.unprotect import unprotect
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.names import kinds_of_keys
+from phitrail.keys.ring import KeyRing
 
 MOMENT = "2026-11-21T12:00:00.000Z"
 
@@ -19,7 +19,7 @@ MOMENT = "2026-11-21T12:00:00.000Z"
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """Give a directory of keys."""
-    LocalKeys.create(tmp_path / "keys", created_at=MOMENT)
+    KeyRing.create(tmp_path / "keys", created_at=MOMENT)
     return tmp_path / "keys"
 
 
@@ -39,7 +39,7 @@ def test_every_key_is_made_for_its_owner_alone(made: Path) -> None:
 
 def test_no_two_keys_are_alike(made: Path) -> None:
     """One secret for two purposes lets one be used as the other."""
-    keys = LocalKeys.load(made)
+    keys = KeyRing.load(made)
     secrets = {unprotect(keys.newest(name)[1]) for name in kinds_of_keys()}
 
     assert len(secrets) == len(kinds_of_keys())
@@ -48,7 +48,7 @@ def test_no_two_keys_are_alike(made: Path) -> None:
 def test_keys_are_never_made_over_others(made: Path) -> None:
     """New keys over old ones would make the log unreadable for ever."""
     with pytest.raises(ConfigError, match="nothing was made"):
-        LocalKeys.create(made, created_at=MOMENT)
+        KeyRing.create(made, created_at=MOMENT)
 
 
 def test_keys_that_cannot_be_written_say_so(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_keys_that_cannot_be_written_say_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageError, match="cannot write keys"):
-        LocalKeys.create(tmp_path / "file" / "keys", created_at=MOMENT)
+        KeyRing.create(tmp_path / "file" / "keys", created_at=MOMENT)
 
 
 @pytest.mark.drill
@@ -66,7 +66,7 @@ def test_a_key_that_others_may_read_or_change_is_refused(made: Path, mode: int) 
     (made / "rater.v1.json").chmod(mode)
 
     with pytest.raises(ConfigError, match="chmod 600"):
-        LocalKeys.load(made)
+        KeyRing.load(made)
 
 
 @pytest.mark.parametrize("name", list(kinds_of_keys()))
@@ -75,13 +75,13 @@ def test_a_missing_key_is_named(made: Path, name: str) -> None:
     (made / f"{name}.v1.json").unlink()
 
     with pytest.raises(ConfigError, match=f"key {name} is missing .* key backup"):
-        LocalKeys.load(made)
+        KeyRing.load(made)
 
 
 def test_a_missing_directory_is_a_missing_key(tmp_path: Path) -> None:
     """A trail without its keys must not open for writing."""
     with pytest.raises(ConfigError, match="is missing"):
-        LocalKeys.load(tmp_path / "absent")
+        KeyRing.load(tmp_path / "absent")
 
 
 def test_a_key_that_cannot_be_read_is_named(made: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_key_that_cannot_be_read_is_named(made: Path) -> None:
     (made / "rater.v1.json").symlink_to(made / "absent")
 
     with pytest.raises(ConfigError, match="cannot read key file"):
-        LocalKeys.load(made)
+        KeyRing.load(made)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_altered_key_file_is_refused(made: Path, changes: dict[str, object]) 
     edit(made / "rater.v1.json", **changes)
 
     with pytest.raises(ConfigError, match="is damaged"):
-        LocalKeys.load(made)
+        KeyRing.load(made)
 
 
 def test_a_cut_key_file_is_refused_without_showing_it(made: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_cut_key_file_is_refused_without_showing_it(made: Path) -> None:
     place.write_text(place.read_text()[:-20])
 
     with pytest.raises(ConfigError, match="is damaged") as caught:
-        LocalKeys.load(made)
+        KeyRing.load(made)
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -130,13 +130,13 @@ def test_a_cut_key_file_is_refused_without_showing_it(made: Path) -> None:
 
 def test_the_newest_version_is_in_use_and_older_ones_stay(made: Path) -> None:
     """After a rotation, what was sealed before must still open."""
-    old = LocalKeys.load(made).newest("rater")
+    old = KeyRing.load(made).newest("rater")
     place = made / "rater.v2.json"
     place.write_bytes((made / "rater.v1.json").read_bytes())
     place.chmod(0o600)
     edit(place, version=2, secret=base64.b64encode(bytes(32)).decode())
 
-    keys = LocalKeys.load(made)
+    keys = KeyRing.load(made)
 
     assert keys.newest("rater")[0] == 2
     assert (1, keys.secret("rater", 1)) == old
@@ -146,4 +146,4 @@ def test_the_newest_version_is_in_use_and_older_ones_stay(made: Path) -> None:
 
 def test_secrets_do_not_print(made: Path) -> None:
     """A key in a log line is a key that is lost."""
-    assert repr(LocalKeys.load(made).newest("rater")[1]) == MASK
+    assert repr(KeyRing.load(made).newest("rater")[1]) == MASK

@@ -4,14 +4,15 @@ import pytest
 
 from phitrail.errors import ConfigError
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
-from phitrail.keys.mac import Mac, base64url
+from phitrail.keys.mac import Mac
 from phitrail.keys.recovery import make_recovery_key
+from phitrail.keys.ring import KeyRing
+from phitrail.keys.spelling import base64url
 
 KEY = b"\x0b" * 20
 DATA = b"Hi There"
 DIGEST = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
-MAC = Mac(LocalKeys({"rater": {1: Protected(b"old"), 3: Protected(KEY)}}), "rater")
+MAC = Mac(KeyRing.of({"rater": {1: Protected(b"old"), 3: Protected(KEY)}}), "rater")
 
 
 def test_the_digest_is_hmac_sha256_of_the_newest_key() -> None:

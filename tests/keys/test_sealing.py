@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from phitrail.errors import IntegrityError
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 
-KEYS = LocalKeys(
+KEYS = KeyRing.of(
     {
         "one-seal": {1: Protected(bytes(range(32))), 2: Protected(bytes(32))},
         "two-seal": {1: Protected(bytes(range(32))), 2: Protected(bytes(32))},
@@ -68,7 +68,7 @@ def test_an_envelope_of_another_key_is_refused() -> None:
 
 def test_a_wrong_secret_is_refused() -> None:
     """A restored wrong key file must be noticed at the first read."""
-    wrong = LocalKeys({"one-seal": {2: Protected(bytes(31) + b"\1")}})
+    wrong = KeyRing.of({"one-seal": {2: Protected(bytes(31) + b"\1")}})
 
     with pytest.raises(IntegrityError, match="wrong key file"):
         Sealer(wrong, "one-seal").open(ONE.seal(b"plain", b"c"), b"c")
@@ -76,7 +76,7 @@ def test_a_wrong_secret_is_refused() -> None:
 
 def test_an_older_version_still_opens() -> None:
     """A rotation must not close what was sealed before it."""
-    before = LocalKeys({"one-seal": {1: Protected(bytes(range(32)))}})
+    before = KeyRing.of({"one-seal": {1: Protected(bytes(range(32)))}})
     envelope = Sealer(before, "one-seal").seal(b"plain", b"c")
 
     assert ONE.open(envelope, b"c") == b"plain"
@@ -84,7 +84,7 @@ def test_an_older_version_still_opens() -> None:
 
 def test_a_version_that_is_not_here_says_what_to_do() -> None:
     """The key may be lost or the envelope altered: both must be said."""
-    lost = LocalKeys({"one-seal": {1: Protected(bytes(32))}})
+    lost = KeyRing.of({"one-seal": {1: Protected(bytes(32))}})
 
     with pytest.raises(IntegrityError, match=r"version 2.*restore that key"):
         Sealer(lost, "one-seal").open(ONE.seal(b"plain", b"c"), b"c")
@@ -92,8 +92,8 @@ def test_a_version_that_is_not_here_says_what_to_do() -> None:
 
 def test_keys_from_files_seal_for_each_other(tmp_path: Path) -> None:
     """Two processes with the same key files read each other's bytes."""
-    made = LocalKeys.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
-    again = LocalKeys.load(tmp_path / "keys")
+    made = KeyRing.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
+    again = KeyRing.load(tmp_path / "keys")
     envelope = Sealer(made, "audit-seal").seal(b"plain", b"c")
 
     assert Sealer(again, "audit-seal").open(envelope, b"c") == b"plain"

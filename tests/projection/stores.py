@@ -10,8 +10,8 @@ from tests.projection.leaves import ListedEntries
 from phitrail.durable.files import DurableFiles
 from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Log
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.names import bundle_key
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 from phitrail.projection.fold import Folder, connect
 from phitrail.projection.follower import Tail
@@ -39,9 +39,9 @@ def make_store(
     """Make a store under real keys; the same directory gives the same keys."""
     keys_at = directory / "keys"
     keys = (
-        LocalKeys.load(keys_at)
+        KeyRing.load(keys_at)
         if keys_at.exists()
-        else LocalKeys.create(keys_at, created_at="2026-01-01T00:00:00.000Z")
+        else KeyRing.create(keys_at, created_at="2026-01-01T00:00:00.000Z")
     )
     sealer = Sealer(keys, bundle_key(log))
     seal = ManifestSeal(sealer.seal, sealer.open, b"tables of a test")

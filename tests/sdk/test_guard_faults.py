@@ -24,7 +24,8 @@ from tests.sdk.guarded import (
 )
 from tests.sdk.test_spooling import STOP
 
-from phitrail.app.wiring import IDENTITY, JOURNAL
+from phitrail.app.pins import JOURNAL
+from phitrail.app.wiring import IDENTITY
 from phitrail.errors import InputError, RefusedError, StorageError
 from phitrail.events.codes import GuardDecision, Outcome, Severity
 from phitrail.guard.policy import GuardPolicy

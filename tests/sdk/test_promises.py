@@ -18,13 +18,14 @@ import pytest
 from tests.trails import NOW, check_whole, copy_trail, found, phi_read, read_leaves
 
 from phitrail.app.founding import found_trail
+from phitrail.app.pins import read_pins
 from phitrail.app.receipt_checks import (
     ReceiptVerdict,
     check_receipts,
     read_receipt_files,
 )
 from phitrail.app.succession import Asked, succeed
-from phitrail.app.wiring import open_trail, read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.demo.forger import Forger
 from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
 from phitrail.events.codes import EventType, Log, SuccessionReason

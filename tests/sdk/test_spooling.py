@@ -19,7 +19,8 @@ from tests.trails import check_whole, copy_trail, event_id, phi_read, read_leave
 
 from phitrail.app import clock
 from phitrail.app.config import Policy, read_tenant, write_config
-from phitrail.app.wiring import JOURNAL, OUTSIDE, open_trail
+from phitrail.app.pins import JOURNAL
+from phitrail.app.wiring import OUTSIDE, open_trail
 from phitrail.capture.spool import Limits, Spool, SpoolRow
 from phitrail.capture.spool_files import DATABASE
 from phitrail.errors import (

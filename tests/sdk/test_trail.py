@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from tests.trails import check_whole, phi_read, read_leaves, record_events
 
 from phitrail.app.config import Policy, read_tenant, write_config
-from phitrail.app.wiring import OUTSIDE, read_pins
+from phitrail.app.pins import read_pins
+from phitrail.app.wiring import OUTSIDE
 from phitrail.errors import (
     ConfigError,
     InputError,

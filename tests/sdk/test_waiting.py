@@ -9,7 +9,8 @@ from tests.trails import NOW, phi_read
 
 from phitrail.anchor.settings import WitnessSettings
 from phitrail.app.anchor_setup import add_anchor
-from phitrail.app.wiring import open_trail, read_pins
+from phitrail.app.pins import read_pins
+from phitrail.app.wiring import open_trail
 from phitrail.app.witnessed import witnessed_size
 from phitrail.errors import UnverifiableError
 from phitrail.events.codes import Log

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.tlog.trees import make_signer
 
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 from phitrail.tlog.appender import Appender
 from phitrail.tlog.entry import Entry, Item
@@ -14,7 +14,7 @@ from phitrail.tlog.journal import MAC_BYTES, Journal
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.receipt import promise_name
 
-SECRETS = LocalKeys({"seal": {1: Protected(bytes(range(32)))}})
+SECRETS = KeyRing.of({"seal": {1: Protected(bytes(range(32)))}})
 SEALER = Sealer(SECRETS, "seal")
 
 

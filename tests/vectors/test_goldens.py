@@ -24,7 +24,7 @@ from phitrail.identity.surrogate import (
     subject_bytes,
     written_surrogate,
 )
-from phitrail.keys.mac import base64url
+from phitrail.keys.spelling import base64url
 from phitrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from phitrail.tlog.genesis import read_genesis
 from phitrail.tlog.hashing import Hash, hash_leaf

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from phitrail.app.documents import open_document
+from phitrail.app.pins import read_pins
 from phitrail.app.query import NOBODY, check_lookup_rate, record_lookup
 from phitrail.app.reading import record_read
 from phitrail.app.reconciliation import ReconciliationReport
@@ -26,7 +27,7 @@ from phitrail.app.source_checks import find_unproven
 from phitrail.app.status import read_status
 from phitrail.app.tables import open_tables
 from phitrail.app.verification import verify_trail
-from phitrail.app.wiring import OUTSIDE, Trail, read_pins
+from phitrail.app.wiring import OUTSIDE, Trail
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.codes import Action, Log
 from phitrail.events.ids import format_time, parse_time

@@ -23,6 +23,7 @@ from phitrail.events.codes import Action
 from phitrail.events.shapes import ModelName, TenantName, Term, VerifierKeyText
 from phitrail.events.vocabulary import FIELDS_OF_LIST, Vocabulary
 from phitrail.guard.policy import GuardPolicy, policy_of
+from phitrail.keys.settings import KeysSection
 
 TENANT_FILE = "tenant.yaml"
 POLICY_FILE = "policy.yaml"
@@ -87,6 +88,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     spool_age_s: Seconds = 3_600.0
     spool_events: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100_000
     access_unclosed_after_s: Seconds = 3_600.0
+    profile: Literal["development", "production"] = "development"
+    keys: KeysSection = KeysSection()
     guard: GuardSection | None = None
 
     @property
@@ -334,7 +337,7 @@ def write_config(directory: Path, tenant: Tenant, policy: Policy) -> None:
         _write(
             directory / POLICY_FILE,
             "# Numbers and defaults; docs/configuration.md explains each.\n"
-            + _yaml(policy),
+            + _yaml(policy, leave_out=_sections_by_default(policy)),
         )
     except OSError as error:
         raise StorageError(f"cannot write {directory}: {error.strerror}") from error
@@ -346,8 +349,17 @@ def _write(place: Path, text: str) -> None:
         file.write(text)
 
 
-def _yaml(struct: msgspec.Struct) -> str:
-    plain = {key: v for key, v in msgspec.to_builtins(struct).items() if v is not None}
+def _sections_by_default(policy: Policy) -> tuple[str, ...]:
+    """Name the sections that say nothing but what is so without them."""
+    return ("keys",) if policy.keys == KeysSection() else ()
+
+
+def _yaml(struct: msgspec.Struct, leave_out: Sequence[str] = ()) -> str:
+    plain = {
+        key: value
+        for key, value in msgspec.to_builtins(struct).items()
+        if value is not None and key not in leave_out
+    }
     return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 

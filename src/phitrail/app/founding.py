@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.app import wiring
 from phitrail.app.config import (
@@ -24,6 +25,9 @@ from phitrail.app.config import (
     Tenant,
     write_config,
 )
+from phitrail.app.key_register import REGISTER, print_register, sign_escrow_key
+from phitrail.app.key_wiring import KEYS, make_vault, open_ring
+from phitrail.app.pins import JOURNAL
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.canonical import encode_leaf
@@ -35,15 +39,18 @@ from phitrail.events.protected import Protected
 from phitrail.events.shapes import TenantName
 from phitrail.identity.map import create_identity_map
 from phitrail.identity.surrogate import written_surrogate
-from phitrail.keys.fingerprints import print_fingerprints
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.escrow import escrow_public_key
 from phitrail.keys.recovery import make_recovery_key, make_recovery_shares
+from phitrail.keys.register import KeyEntry, KeyRegister
+from phitrail.keys.ring import KeyRing
+from phitrail.keys.settings import KeysSection, LocalVaultSettings, VaultSettings
+from phitrail.keys.states import KeyState
 from phitrail.tlog.entry import Entry
 from phitrail.tlog.genesis import origin_of, recovery_name
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.journal import MAC_BYTES, Journal
 from phitrail.tlog.layout import public_genesis
-from phitrail.tlog.note import ED25519, VerifierKey
+from phitrail.tlog.note import Signer
 
 FIRST_PART = b"\x00\x00"
 NONCE_BYTES = 16
@@ -66,6 +73,7 @@ def found_trail(
     vocabulary: dict[str, tuple[str, ...]] | None = None,
     in_shares: bool = False,
     guard: GuardSection | None = None,
+    vault: VaultSettings | None = None,
 ) -> Founded:
     """Make a trail in an empty or absent directory.
 
@@ -76,6 +84,7 @@ def found_trail(
         vocabulary: terms of the tenant beside those to begin with.
         in_shares: hand the recovery key out as three shares, of which two are needed.
         guard: the section `guard` of its policy.yaml; without it answers are not scanned.
+        vault: what holds its keys; by default the local keyring in `keys/`.
 
     Raises:
         InputError: the tenant name is no name; nothing was made.
@@ -88,13 +97,33 @@ def found_trail(
     for name, more in (vocabulary or {}).items():
         terms[name] = tuple(dict.fromkeys((*terms.get(name, ()), *more)))
     tenant = Tenant(tenant=tenant_name, vocabulary=terms)
-    policy = Policy(guard=guard)
+    settings = vault or LocalVaultSettings()
+    policy = Policy(guard=guard, keys=KeysSection(vault=settings))
     write_config(directory, tenant, policy)
-    keys = LocalKeys.create(directory / wiring.KEYS, created_at=format_time(now))
-    public, handed_out = _make_recovery(tenant_name, in_shares=in_shares)
-    recovery = VerifierKey.derive(recovery_name(tenant_name), ED25519, public)
+    private, handed_out = _make_recovery(tenant_name, in_shares=in_shares)
+    recovery = Signer(
+        recovery_name(tenant_name),
+        private.public_key().public_bytes_raw(),
+        private.sign,
+    )
+    escrow_key, moment = escrow_public_key(private), format_time(now)
+    keys, entries = KeyRing.create(
+        directory / KEYS,
+        lambda: make_vault(directory, settings, moment),
+        created_at=moment,
+        escrow_key=escrow_key,
+    )
     log_keys = wiring.wire_log_keys(tenant_name, keys)
     trail_id = new_uuid7(now)
+    register = KeyRegister(
+        tenant=tenant_name,
+        trail_id=trail_id,
+        number=0,
+        written_at=moment,
+        escrow_key=escrow_key,
+        escrow_signature=sign_escrow_key(tenant_name, trail_id, escrow_key, recovery),
+        keys=tuple(sorted(map(_activated, entries), key=lambda one: one.key_id)),
+    )
     leaves: dict[Log, Genesis] = {
         log: Genesis(
             event_id=new_uuid7(now),
@@ -105,17 +134,18 @@ def found_trail(
             trail_id=trail_id,
             log_vkey=str(log_keys[log.value].checkpoint.vkey),
             promise_vkey=str(log_keys[log.value].promise.vkey),
-            recovery_vkey=str(recovery),
+            recovery_vkey=str(recovery.vkey),
             nonce=written_surrogate(os.urandom(NONCE_BYTES)),
         )
         for log in Log
     }
     DurableFiles(directory).put_many(
         {public_genesis(log): encode_leaf(leaf) for log, leaf in leaves.items()}
-        | {wiring.FINGERPRINTS: print_fingerprints(keys)}
+        | {REGISTER: print_register(register, log_keys[Log.AUDIT.value].checkpoint)}
     )
     create_identity_map(directory / wiring.IDENTITY)
-    journal = Journal.create(directory / wiring.JOURNAL)
+    journal = Journal.create(directory / JOURNAL)
+    keys = open_ring(directory, policy)
     trail = wiring.assemble(directory, tenant, policy, keys, log_keys, journal)
     try:
         trail.appender.append(tuple(_entry(leaf) for leaf in leaves.values()))
@@ -128,11 +158,18 @@ def found_trail(
 
 def _make_recovery(
     tenant_name: str, *, in_shares: bool
-) -> tuple[bytes, tuple[Protected[str], ...]]:
+) -> tuple[Ed25519PrivateKey, tuple[Protected[str], ...]]:
     if in_shares:
         return make_recovery_shares()
-    public, line = make_recovery_key(tenant_name)
-    return public, (line,)
+    private, line = make_recovery_key(tenant_name)
+    return private, (line,)
+
+
+def _activated(entry: KeyEntry) -> KeyEntry:
+    """Take a key of the founding into use at once."""
+    return msgspec.structs.replace(
+        entry, state=KeyState.ACTIVE, activated_at=entry.created_at
+    )
 
 
 def _publish(trail: wiring.Trail) -> None:

@@ -21,11 +21,11 @@ from phitrail.capture.verdict import Detector
 from phitrail.errors import ConfigError
 from phitrail.guard.record_context import RecordContext
 from phitrail.keys import names
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 
 
-def open_guarding(tenant: Tenant, policy: Policy, keys: LocalKeys) -> Guarding | None:
+def open_guarding(tenant: Tenant, policy: Policy, keys: KeyRing) -> Guarding | None:
     """Load the guard of a trail; None where its policy has none.
 
     Raises:

@@ -7,7 +7,8 @@ opened.
 from dataclasses import dataclass
 from pathlib import Path
 
-from phitrail.app import handover, wiring
+from phitrail.app import handover
+from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.events.codes import Log
 from phitrail.tlog.keyring import ListedKey, list_keys
 
@@ -33,7 +34,7 @@ def list_trail_keys(directory: Path) -> KeyListing:
         IntegrityError: a genesis or the keyring does not verify.
         StorageError: a file cannot be read.
     """
-    pins, lines = wiring.read_pins(directory), wiring.read_lines(directory)
+    pins, lines = read_pins(directory), read_lines(directory)
     keys = tuple(key for log in Log for key in list_keys(pins[log], lines[log]))
     return KeyListing(keys, _unfinished(directory))
 
@@ -43,7 +44,7 @@ def _unfinished(directory: Path) -> str | None:
     if begun is None:
         return None
     log = begun.succession.log
-    if handover.is_recorded(directory / wiring.JOURNAL, begun):
+    if handover.is_recorded(directory / JOURNAL, begun):
         return (
             f"the new keys of {log} are in force and not all in their places: the next "
             "command that opens the trail finishes it"

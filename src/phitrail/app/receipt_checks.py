@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from phitrail.app import wiring
 from phitrail.app.handover import read_keyring
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL
 from phitrail.app.verification_source import OpenPlace, Place, open_place
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, StorageError
@@ -292,13 +293,13 @@ def _open(stack: ExitStack, directory: Path, name: str) -> "_Log | str":
         return "there is no genesis of this log here"
     try:
         pinned = read_genesis(genesis, log)
-        line = read_line(read_keyring(directory, directory / wiring.JOURNAL), pinned)
+        line = read_line(read_keyring(directory, directory / JOURNAL), pinned)
         place = Place(
             directory,
             name,
             pinned.genesis.tenant,
-            has_keys=(directory / wiring.KEYS).is_dir(),
-            has_journal=(directory / wiring.JOURNAL).exists(),
+            has_keys=(directory / KEYS).is_dir(),
+            has_journal=(directory / JOURNAL).exists(),
             is_deep=False,
             line=line,
         )

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 
+from phitrail.app.pins import read_pins
 from phitrail.app.tables import open_tables
-from phitrail.app.wiring import Trail, read_pins
+from phitrail.app.wiring import Trail
 from phitrail.capture.source import check_opening
 from phitrail.errors import IntegrityError
 from phitrail.events.audit import AuditEvent

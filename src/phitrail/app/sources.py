@@ -21,7 +21,8 @@ from phitrail.app.config import (
     read_tenant,
     write_sources,
 )
-from phitrail.app.wiring import Trail, read_pins
+from phitrail.app.pins import read_pins
+from phitrail.app.wiring import Trail
 from phitrail.capture.source import Source, source_name
 from phitrail.errors import ConfigError, ConflictError, InputError
 from phitrail.events.audit import AuditEvent, CallerEvent

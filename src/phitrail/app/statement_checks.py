@@ -12,7 +12,7 @@ neither good nor bad. Whether the tiles are those of the entries, says `phitrail
 from contextlib import ExitStack
 from pathlib import Path
 
-from phitrail.app import wiring
+from phitrail.app.pins import read_lines, read_pins
 from phitrail.app.verification_source import Place, open_place
 from phitrail.errors import IntegrityError, StorageError, UnverifiableError
 from phitrail.events.codes import Log
@@ -33,8 +33,8 @@ def check_statement(directory: Path, note: bytes) -> Statement:
         StorageError: a file cannot be read.
         UnverifiableError: a log here does not reach as far as the statement yet.
     """
-    lines = wiring.read_lines(directory)
-    pins = wiring.read_pins(directory)
+    lines = read_lines(directory)
+    pins = read_pins(directory)
     statement = open_statement(note, lines[Log.AUDIT])
     known = statement.known
     if known.trail_id != pins[Log.AUDIT].genesis.trail_id or {

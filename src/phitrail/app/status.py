@@ -20,7 +20,8 @@ from phitrail.app.anchor_standing import (
     time_within,
 )
 from phitrail.app.config import Policy, read_anchors, read_policy
-from phitrail.app.wiring import JOURNAL, OUTSIDE, PUBLISH_LOCK, read_lines, read_pins
+from phitrail.app.pins import JOURNAL, read_lines, read_pins
+from phitrail.app.wiring import OUTSIDE, PUBLISH_LOCK
 from phitrail.durable.lock import FileLock
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log

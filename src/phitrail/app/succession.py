@@ -26,6 +26,10 @@ import msgspec
 from phitrail.app import handover, wiring
 from phitrail.app.config import read_policy, read_tenant
 from phitrail.app.handover import Handover
+from phitrail.app.key_handover import holding_keys
+from phitrail.app.key_register import REGISTER, print_register
+from phitrail.app.key_wiring import KEYS, current_register, open_held_ring
+from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
 from phitrail.errors import ConflictError, InputError, IntegrityError, StorageError
@@ -37,13 +41,15 @@ from phitrail.events.protected import Protected
 from phitrail.events.shapes import CallerUserId
 from phitrail.events.succession import Succession
 from phitrail.identity.surrogate import written_surrogate
-from phitrail.keys.fingerprints import print_fingerprints
-from phitrail.keys.local import KeyFile, LocalKeys
-from phitrail.keys.names import checkpoint_key, promise_key
+from phitrail.keys.key_file import KeyFile, make_key
+from phitrail.keys.names import KeyId, KeyKind, checkpoint_key, promise_key
 from phitrail.keys.recovery import read_recovery_key
+from phitrail.keys.register import KeyEntry, add_version, move, replace_entry
+from phitrail.keys.ring import KeyRing
+from phitrail.keys.states import KeyState
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.entry import Entry
-from phitrail.tlog.genesis import Pinned
+from phitrail.tlog.genesis import Pinned, origin_of
 from phitrail.tlog.hashing import hash_leaf
 from phitrail.tlog.journal import MAC_BYTES, Journal
 from phitrail.tlog.key_line import KeyLine
@@ -105,14 +111,15 @@ def succeed(
     if asked.last_good is not None and asked.reason is not SuccessionReason.COMPROMISE:
         raise InputError.for_field(LAST_GOOD, "only a compromise takes trust away")
     _check_user(asked.by)
-    pins = wiring.read_pins(directory)
+    pins = read_pins(directory)
     signer = _recovery_signer(pins[asked.log], recovery)
     files = files or DurableFiles(directory)
     with _publishing_alone(directory):
         _finish_earlier(directory)
         for _ in range(TRIES):
             try:
-                return _Succeeding(directory, asked, pins, signer, files, now).run()
+                with holding_keys(directory):
+                    return _Succeeding(directory, asked, pins, signer, files, now).run()
             except ConflictError:
                 continue  # the log grew in between
     raise StorageError(
@@ -141,7 +148,7 @@ def _publishing_alone(directory: Path) -> Iterator[None]:
 
 def _finish_earlier(directory: Path) -> None:
     begun = handover.read_handover(directory)
-    if begun and handover.is_recorded(directory / wiring.JOURNAL, begun):
+    if begun and handover.is_recorded(directory / JOURNAL, begun):
         wiring.open_trail(directory).close()
 
 
@@ -171,10 +178,11 @@ class _Succeeding:
         self._recovery = recovery
         self._files = files
         self._now = now
-        self._lines = wiring.read_lines(directory)
+        self._lines = read_lines(directory)
         self._line = self._lines[asked.log]
         self._version = len(self._line.tenures) + 1
         self._tenant = read_tenant(directory)
+        self._entries: dict[KeyId, KeyEntry] = {}
 
     def run(self) -> Succession:
         """Do it.
@@ -193,7 +201,7 @@ class _Succeeding:
             read_policy(self._directory),
             after,
             wiring.wire_log_keys(self._tenant.tenant, after, lines),
-            Journal.open(self._directory / wiring.JOURNAL),
+            Journal.open(self._directory / JOURNAL),
         )
         try:
             trail.appender.append((_entry(succession),))
@@ -202,26 +210,28 @@ class _Succeeding:
             trail.close()
         return succession
 
-    def _keys(self) -> tuple[LocalKeys, LocalKeys, tuple[KeyFile, ...]]:
+    def _keys(self) -> tuple[KeyRing, KeyRing, tuple[KeyFile, ...]]:
         """Read the keys, checked, and make those that will sign."""
         names = (checkpoint_key(self._asked.log), promise_key(self._asked.log))
         is_rotation = self._asked.reason is SuccessionReason.ROTATION
         may_lack = () if is_rotation else names
-        place = self._directory / wiring.KEYS
-        before = LocalKeys.load(place, may_lack=may_lack)
-        wiring.check_keys(self._directory, before, may_lack=may_lack)
+        policy = read_policy(self._directory)
+        before = open_held_ring(self._directory, policy, may_lack=may_lack)
         created_at = format_time(self._now)
-        made = tuple(KeyFile.make(name, self._version, created_at) for name in names)
-        return before, before.succeeded_by(made), made
+        made = []
+        for name in names:
+            key_id = KeyId(name, self._version)
+            file, entry = make_key(key_id, KeyKind.SIGN, created_at, before.vault, None)
+            made.append(file)
+            self._entries[key_id] = entry
+        return before, before.with_files(made), tuple(made)
 
-    def _signed(
-        self, before: LocalKeys, after: LocalKeys
-    ) -> tuple[Succession, KeyLine]:
+    def _signed(self, before: KeyRing, after: KeyRing) -> tuple[Succession, KeyLine]:
         """Draft the entry for the head as it stands, sign it, and walk to it."""
         log, line = self._asked.log, self._line
         wired = wiring.wire_log_keys(self._tenant.tenant, after, self._lines)
         with closing(
-            Journal.open(self._directory / wiring.JOURNAL, read_only=True)
+            Journal.open(self._directory / JOURNAL, read_only=True)
         ) as journal:
             wiring.check_heads(journal, wired, self._directory)
             head = journal.head(log.value)
@@ -254,12 +264,11 @@ class _Succeeding:
         leaves = [one.leaf for one in line.tenures if one.leaf]
         return succession, walk(self._pins[log], [*leaves, encode_leaf(succession)])
 
-    def _old_signer(self, before: LocalKeys) -> Signer | None:
+    def _old_signer(self, before: KeyRing) -> Signer | None:
         if self._asked.reason is not SuccessionReason.ROTATION:
             return None
-        private = before.signer(checkpoint_key(self._asked.log))
-        public = private.public_key().public_bytes_raw()
-        return Signer(self._line.origin, public, private.sign)
+        key = before.signing_key(checkpoint_key(self._asked.log))
+        return Signer(self._line.origin, key.public_key, key.sign)
 
     def _trusted(self, journal: Journal, head: Checkpoint) -> Checkpoint:
         """Say up to where the old keys are believed, having held it to the tree."""
@@ -282,8 +291,8 @@ class _Succeeding:
     def _handover(
         self,
         succession: Succession,
-        before: LocalKeys,
-        after: LocalKeys,
+        before: KeyRing,
+        after: KeyRing,
         made: tuple[KeyFile, ...],
     ) -> Handover:
         """Gather what must be durable before the entry is."""
@@ -304,17 +313,41 @@ class _Succeeding:
         return Handover(
             encode_leaf(succession),
             self._asked.by,
-            {f"{wiring.KEYS}/{key.file_name}": key.encode() for key in made}
+            {f"{KEYS}/{key.file_name}": key.encode() for key in made}
             | {
-                wiring.FINGERPRINTS: print_fingerprints(after),
                 handover.KEYRING: keyring,
+                REGISTER: self._register(after, made),
             },
             tuple(
-                f"{wiring.KEYS}/{name}.v{version}.json"
+                f"{KEYS}/{name}.v{version}.json"
                 for name, version in before.versions()
                 if name in replaced
             ),
         )
+
+    def _register(self, after: KeyRing, made: tuple[KeyFile, ...]) -> bytes:
+        """Write the register as it is after this: new pairs active, old private halves gone."""
+        register = current_register(self._directory)
+        at = format_time(self._now)
+        ended = KeyState.DEACTIVATED
+        if self._asked.reason is SuccessionReason.COMPROMISE:
+            ended = KeyState.COMPROMISED
+        for file in made:
+            old = register.active(file.name) or register.versions(file.name)[-1]
+            register, _ = move(register, old.key_id, ended, at)
+            register = replace_entry(
+                register,
+                old.key_id,
+                lambda one: msgspec.structs.replace(one, private_destroyed_at=at),
+            )
+            register, _ = add_version(register, self._entries[file.key_id])
+            register, _ = move(register, file.key_id, KeyState.ACTIVE, at)
+        register = msgspec.structs.replace(
+            register, number=register.number + 1, written_at=at
+        )
+        key = after.signing_key(checkpoint_key(Log.AUDIT))
+        origin = origin_of(self._tenant.tenant, Log.AUDIT)
+        return print_register(register, Signer(origin, key.public_key, key.sign))
 
     def _finish(self, trail: wiring.Trail, begun: Handover) -> None:
         try:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phitrail.app.config import read_tenant
+from phitrail.app.key_wiring import open_reading_ring
+from phitrail.app.pins import JOURNAL
 from phitrail.app.table_store import open_store
-from phitrail.app.wiring import JOURNAL, KEYS, wire_log_keys
+from phitrail.app.wiring import wire_log_keys
 from phitrail.errors import IntegrityError
 from phitrail.events.codes import Log
-from phitrail.keys.local import LocalKeys
 from phitrail.projection.segments import SegmentStore
 from phitrail.tlog.journal import Journal
 
@@ -37,9 +38,7 @@ def verify_tables(
         ConfigError: there is no trail, or a key is missing.
         StorageError: the journal cannot be read.
     """
-    keys = wire_log_keys(
-        read_tenant(directory).tenant, LocalKeys.load(directory / KEYS)
-    )
+    keys = wire_log_keys(read_tenant(directory).tenant, open_reading_ring(directory))
     journal = Journal.open(directory / JOURNAL, read_only=True)
     try:
         sizes = {log: journal.head(log.value).size for log in logs}

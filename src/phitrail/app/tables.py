@@ -21,14 +21,15 @@ import msgspec
 from duckdb import DuckDBPyConnection
 
 from phitrail.app.config import read_policy, read_tenant
+from phitrail.app.key_wiring import open_reading_ring
+from phitrail.app.pins import JOURNAL
 from phitrail.app.spill import spilling
 from phitrail.app.table_store import open_store
-from phitrail.app.wiring import JOURNAL, KEYS, Trail, wire_log_keys
+from phitrail.app.wiring import Trail, wire_log_keys
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
 from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
 from phitrail.events.codes import Log
-from phitrail.keys.local import LocalKeys
 from phitrail.projection.fold import Folder
 from phitrail.projection.follower import (
     JOINED_ROWS,
@@ -260,7 +261,7 @@ def _rebuild(
 
 def _keys_of(directory: Path, log: Log) -> LogKeys:
     tenant = read_tenant(directory).tenant
-    return wire_log_keys(tenant, LocalKeys.load(directory / KEYS))[log.value]
+    return wire_log_keys(tenant, open_reading_ring(directory))[log.value]
 
 
 def _counted(

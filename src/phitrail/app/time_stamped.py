@@ -17,8 +17,8 @@ from itertools import chain
 from pathlib import Path
 
 from phitrail.anchor.watched_directory import SUFFIX
-from phitrail.app import wiring
 from phitrail.app.brought import Named, read_file
+from phitrail.app.pins import JOURNAL
 from phitrail.errors import InputError, IntegrityError, StorageError
 from phitrail.events.codes import Log
 from phitrail.events.ids import format_time
@@ -123,11 +123,11 @@ def _kept_in(trail: Path) -> Iterator[bytes]:
     for log in Log:
         with suppress(OSError):
             yield (trail / layout.public_checkpoint(log)).read_bytes()
-    if not (trail / wiring.JOURNAL).exists():
+    if not (trail / JOURNAL).exists():
         return
     with (
         suppress(StorageError, IntegrityError, sqlite3.Error),
-        closing(Journal.open(trail / wiring.JOURNAL, read_only=True)) as journal,
+        closing(Journal.open(trail / JOURNAL, read_only=True)) as journal,
     ):
         for log in Log:
             for _, note in journal.checkpoints(log.value):

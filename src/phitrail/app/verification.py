@@ -24,6 +24,8 @@ from pathlib import Path
 
 from phitrail.app import wiring
 from phitrail.app.handover import read_handover, read_keyring
+from phitrail.app.key_wiring import KEYS
+from phitrail.app.pins import JOURNAL
 from phitrail.app.verification_source import (
     OpenPlace,
     Place,
@@ -201,7 +203,7 @@ def _check_trail(directory: Path, *, deep: bool) -> None:
         raise ConfigError(
             f"there is no {directory / 'public'}; point --trail at a trail or a copy"
         )
-    needed = (wiring.KEYS, wiring.JOURNAL, wiring.IDENTITY) if deep else ()
+    needed = (KEYS, JOURNAL, wiring.IDENTITY) if deep else ()
     for name in needed:
         if not (directory / name).exists():
             raise ConfigError(
@@ -248,9 +250,9 @@ def _begin(
 ) -> _Begun:
     """Read the notes of one log, anew where its keys gave way meanwhile."""
     while True:
-        keyring = read_keyring(directory, directory / wiring.JOURNAL)
+        keyring = read_keyring(directory, directory / JOURNAL)
         begun = _begin_under(keyring, stack, directory, log, by_origin, deep=deep)
-        if keyring == read_keyring(directory, directory / wiring.JOURNAL):
+        if keyring == read_keyring(directory, directory / JOURNAL):
             return begun
 
 
@@ -273,8 +275,8 @@ def _begin_under(
         directory,
         log.value,
         pinned.genesis.tenant if pinned is not None else "",
-        has_keys=pinned is not None and (directory / wiring.KEYS).is_dir(),
-        has_journal=pinned is not None and (directory / wiring.JOURNAL).exists(),
+        has_keys=pinned is not None and (directory / KEYS).is_dir(),
+        has_journal=pinned is not None and (directory / JOURNAL).exists(),
         is_deep=deep,
         line=line,
     )

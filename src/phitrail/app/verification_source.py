@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phitrail.app import wiring
+from phitrail.app.key_wiring import open_reading_ring
+from phitrail.app.pins import JOURNAL
 from phitrail.durable.database import open_database, storage_error
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, StorageError
@@ -31,7 +33,6 @@ from phitrail.evidence.verify import Outside
 from phitrail.identity.aliases import count_damaged_aliases
 from phitrail.identity.map import count_damaged, find_unexplained
 from phitrail.keys import names
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
 from phitrail.keys.sealing import Sealer
 from phitrail.tlog import layout
@@ -81,11 +82,11 @@ def open_place(place: Place) -> Iterator[OpenPlace]:
     with ExitStack() as stack:
         keys = None
         if place.has_keys:
-            local = LocalKeys.load(place.directory / wiring.KEYS)
+            local = open_reading_ring(place.directory)
             keys = wiring.wire_log_keys(place.tenant, local)[place.log]
         journal = None
         if place.has_journal:
-            journal = Journal.open(place.directory / wiring.JOURNAL, read_only=True)
+            journal = Journal.open(place.directory / JOURNAL, read_only=True)
             stack.callback(journal.close)
         knowledge = None
         if place.is_deep and journal is not None:
@@ -290,7 +291,7 @@ def check_identity_map(directory: Path, findings: Findings) -> None:
         ConfigError: a key is missing or damaged.
         StorageError: the map cannot be read, and not because it is damaged.
     """
-    keys = LocalKeys.load(directory / wiring.KEYS)
+    keys = open_reading_ring(directory)
     try:
         with closing(
             open_database(directory / wiring.IDENTITY, read_only=True)

@@ -4,12 +4,10 @@ Every choice of an implementation stands here and nowhere else: journal, files, 
 trail opened for writing holds: the recorder, readers, and the publisher with its lease.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.app import handover
 from phitrail.app.config import (
@@ -20,6 +18,9 @@ from phitrail.app.config import (
     read_sources,
     read_tenant,
 )
+from phitrail.app.key_handover import holding_keys
+from phitrail.app.key_wiring import KEYS, open_ring
+from phitrail.app.pins import JOURNAL, read_lines
 from phitrail.capture.exchange import Systems
 from phitrail.capture.recorder import Recorder
 from phitrail.capture.source import Source
@@ -31,17 +32,15 @@ from phitrail.events.codes import Log
 from phitrail.identity.aliases import Aliases
 from phitrail.identity.map import IdentityMap
 from phitrail.keys import names
-from phitrail.keys.fingerprints import check_fingerprints
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing, SigningKey
 from phitrail.keys.sealing import Sealer
 from phitrail.tlog.appender import Appender
-from phitrail.tlog.genesis import Pinned, origin_of, read_genesis
+from phitrail.tlog.genesis import origin_of
 from phitrail.tlog.head import check_head
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.key_line import KeyLine
-from phitrail.tlog.keyring import read_line
-from phitrail.tlog.layout import public_checkpoint, public_genesis
+from phitrail.tlog.layout import public_checkpoint
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.note import Signer
 from phitrail.tlog.outside import check_not_behind, read_outside, read_public
@@ -49,13 +48,10 @@ from phitrail.tlog.publisher import Publisher
 from phitrail.tlog.reader import LogReader
 from phitrail.tlog.receipt import promise_name
 
-JOURNAL = "state/journal.db"
 IDENTITY = "state/identity.db"
 OUTSIDE = "state/outside"
 APPEND_LOCK = "state/append.lock"
 PUBLISH_LOCK = "state/publish.lock"
-KEYS = "keys"
-FINGERPRINTS = "state/key-fingerprints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Trail:
     directory: Path
     tenant: Tenant
     policy: Policy
-    keys: LocalKeys
+    keys: KeyRing
     log_keys: Mapping[str, LogKeys]
     recorder: Recorder
     hasher: TextHasher
@@ -126,10 +122,9 @@ def open_trail(directory: Path, *, source: Source | None = None) -> Trail:
     """
     tenant, policy = read_tenant(directory), read_policy(directory)
     begun = put_successors_in_place(directory)
-    keys = LocalKeys.load(directory / KEYS)
+    keys = open_ring(directory, policy)
     log_keys = wire_log_keys(tenant.tenant, keys, read_lines(directory))
     check_pins(directory, log_keys)
-    check_keys(directory, keys)
     journal = Journal.open(directory / JOURNAL)
     try:
         check_heads(journal, log_keys, directory)
@@ -156,7 +151,11 @@ def put_successors_in_place(directory: Path) -> handover.Handover | None:
     begun = handover.read_handover(directory)
     if begun is None or not handover.is_recorded(directory / JOURNAL, begun):
         return None
-    with closing(FileLock(directory / APPEND_LOCK)) as lock, lock:
+    with (
+        holding_keys(directory),
+        closing(FileLock(directory / APPEND_LOCK)) as lock,
+        lock,
+    ):
         handover.put_in_place(DurableFiles(directory), begun)
     return begun
 
@@ -176,7 +175,7 @@ def assemble(
     directory: Path,
     tenant: Tenant,
     policy: Policy,
-    keys: LocalKeys,
+    keys: KeyRing,
     log_keys: Mapping[str, LogKeys],
     journal: Journal,
     source: Source | None = None,
@@ -228,7 +227,7 @@ def _open_aliases(
     directory: Path,
     tenant: Tenant,
     policy: Policy,
-    keys: LocalKeys,
+    keys: KeyRing,
     identity: IdentityMap,
 ) -> Aliases | None:
     """Open the aliases of patients, where a guard asks for them."""
@@ -246,7 +245,7 @@ def _open_aliases(
 
 
 def wire_log_keys(
-    tenant: str, keys: LocalKeys, lines: Mapping[Log, KeyLine] | None = None
+    tenant: str, keys: KeyRing, lines: Mapping[Log, KeyLine] | None = None
 ) -> dict[str, LogKeys]:
     """Hand each log its signers, the line that they end, and sealing callables.
 
@@ -258,8 +257,10 @@ def wire_log_keys(
         sealer = Sealer(keys, names.bundle_key(log))
         wired[log.value] = LogKeys(
             origin=origin,
-            checkpoint=_signer(origin, keys.signer(names.checkpoint_key(log))),
-            promise=_signer(promise_name(origin), keys.signer(names.promise_key(log))),
+            checkpoint=_signer(origin, keys.signing_key(names.checkpoint_key(log))),
+            promise=_signer(
+                promise_name(origin), keys.signing_key(names.promise_key(log))
+            ),
             seal=sealer.seal,
             open=sealer.open,
             known_line=None if lines is None else lines[log],
@@ -267,39 +268,8 @@ def wire_log_keys(
     return wired
 
 
-def _signer(name: str, private: Ed25519PrivateKey) -> Signer:
-    return Signer(name, private.public_key().public_bytes_raw(), private.sign)
-
-
-def read_pins(directory: Path) -> dict[Log, Pinned]:
-    """Read what each log's genesis pins, from its clear copy.
-
-    Raises:
-        ConfigError: there is no trail here.
-        IntegrityError: a genesis is not one of this log.
-    """
-    pins: dict[Log, Pinned] = {}
-    for log in Log:
-        place = directory / public_genesis(log)
-        try:
-            pins[log] = read_genesis(place.read_bytes(), log)
-        except OSError:
-            raise ConfigError(
-                f"there is no {place}; run `phitrail init`, or point --trail at a trail"
-            ) from None
-    return pins
-
-
-def read_lines(directory: Path) -> dict[Log, KeyLine]:
-    """Read the line of each log's keys, from what genesis pins through the keyring.
-
-    Raises:
-        ConfigError: there is no trail here.
-        IntegrityError: a genesis is not one of this log, or the keyring does not verify.
-    """
-    pins = read_pins(directory)
-    keyring = handover.read_keyring(directory, directory / JOURNAL)
-    return {log: read_line(keyring, pinned) for log, pinned in pins.items()}
+def _signer(name: str, key: SigningKey) -> Signer:
+    return Signer(name, key.public_key, key.sign)
 
 
 def check_pins(directory: Path, log_keys: Mapping[str, LogKeys]) -> None:
@@ -319,23 +289,6 @@ def check_pins(directory: Path, log_keys: Mapping[str, LogKeys]) -> None:
                 f"genesis of {log} pins, or the keyring after it; put the right key "
                 "files back"
             )
-
-
-def check_keys(
-    directory: Path, keys: LocalKeys, *, may_lack: Collection[str] = ()
-) -> None:
-    """Check that every other key is the one that the trail was made with.
-
-    Raises:
-        ConfigError: a key is another one, or the list of fingerprints is missing.
-    """
-    place = directory / FINGERPRINTS
-    try:
-        check_fingerprints(keys, place.read_bytes(), may_lack=may_lack)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {place}: {error.strerror}; restore it from the archive"
-        ) from error
 
 
 def check_heads(

@@ -13,7 +13,8 @@ from phitrail.anchor.held import Held
 from phitrail.anchor.settings import WitnessSettings
 from phitrail.app.anchor_standing import Shelf
 from phitrail.app.config import read_anchors
-from phitrail.app.wiring import OUTSIDE, read_lines
+from phitrail.app.pins import read_lines
+from phitrail.app.wiring import OUTSIDE
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import IntegrityError, StorageError
 from phitrail.events.codes import Log

@@ -13,10 +13,10 @@ from phitrail.app.anchor_keeping import run_anchors
 from phitrail.app.anchor_setup import add_anchor
 from phitrail.app.anchoring import Attempt, Came
 from phitrail.app.config import anchor_of
+from phitrail.app.pins import read_lines
 from phitrail.app.reading import system_user
 from phitrail.app.running import PUBLISH_WITHIN_S, run_trail
 from phitrail.app.status import AnchorStatus, read_status
-from phitrail.app.wiring import read_lines
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import (

@@ -7,10 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from phitrail.app import clock
+from phitrail.app.pins import read_lines
 from phitrail.app.reading import system_user
 from phitrail.app.running import run_trail
 from phitrail.app.statement_checks import check_statement
-from phitrail.app.wiring import read_lines
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,

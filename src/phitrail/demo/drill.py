@@ -16,8 +16,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from phitrail.app.clock import monotonic_us
+from phitrail.app.pins import read_pins
 from phitrail.app.verification import Verdict, verify_trail
-from phitrail.app.wiring import read_pins
 from phitrail.demo.forger import Forger
 from phitrail.errors import InputError
 from phitrail.events.audit import AuditEvent

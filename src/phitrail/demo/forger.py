@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from phitrail.app import wiring
+from phitrail.app.key_wiring import open_reading_ring
+from phitrail.app.pins import JOURNAL, read_pins
 from phitrail.durable.database import transaction
 from phitrail.durable.files import DurableFiles
 from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Log
 from phitrail.evidence.entries import event_key
-from phitrail.keys.local import LocalKeys
 from phitrail.tlog import layout
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.hashing import Hash, hash_leaf
@@ -35,8 +36,8 @@ class Forger:
         self.directory = directory
         self.log = log.value
         self._files = DurableFiles(directory)
-        tenant = wiring.read_pins(directory)[log].genesis.tenant
-        local = LocalKeys.load(directory / wiring.KEYS)
+        tenant = read_pins(directory)[log].genesis.tenant
+        local = open_reading_ring(directory)
         self._keys: LogKeys = wiring.wire_log_keys(tenant, local)[self.log]
 
     def kept_sizes(self) -> list[int]:
@@ -158,4 +159,4 @@ class Forger:
         return sign_note(body, [signer])
 
     def _open_journal(self) -> Journal:
-        return Journal.open(self.directory / wiring.JOURNAL)
+        return Journal.open(self.directory / JOURNAL)

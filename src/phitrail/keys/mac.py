@@ -4,21 +4,24 @@ A plain hash of a short text can be guessed; a keyed one needs the key. Every ha
 the version of its key, so that it can be matched after a rotation.
 """
 
-import base64
 import hmac
 from dataclasses import dataclass, field
 
+from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
+from phitrail.keys.spelling import base64url
 
 
 @dataclass(frozen=True, slots=True)
 class Mac:
     """Hashes under the newest version of one key, or under a named one."""
 
-    keys: LocalKeys
+    keys: KeyRing
     name: str
-    _prepared: dict[int, hmac.HMAC] = field(default_factory=dict, repr=False)
+    _prepared: dict[int, tuple[Protected[bytes], hmac.HMAC]] = field(
+        default_factory=dict, repr=False
+    )
 
     def digest(self, data: bytes) -> tuple[int, bytes]:
         """Return the key version in use and the 32-byte HMAC."""
@@ -31,11 +34,13 @@ class Mac:
         Raises:
             ConfigError: the version is not here.
         """
+        secret = self.keys.secret(self.name, version)  # asked each time: it may end
         prepared = self._prepared.get(version)
-        if prepared is None:  # the key's own blocks are hashed once, not for each text
-            secret = unprotect(self.keys.secret(self.name, version))
-            prepared = self._prepared[version] = hmac.new(secret, digestmod="sha256")
-        mac = prepared.copy()
+        if prepared is None or prepared[0] is not secret:
+            # The key's own blocks are hashed once, not for each text.
+            begun = hmac.new(unprotect(secret), digestmod="sha256")
+            prepared = self._prepared[version] = (secret, begun)
+        mac = prepared[1].copy()
         mac.update(data)
         return mac.digest()
 
@@ -55,8 +60,3 @@ class Mac:
     def versions(self) -> tuple[int, ...]:
         """List the versions of the key that stand here, in order."""
         return tuple(v for name, v in self.keys.versions() if name == self.name)
-
-
-def base64url(data: bytes) -> str:
-    """Write bytes as base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -28,7 +28,7 @@ from shamir_mnemonic import (  # type: ignore[import-untyped]  # ships no types
 from phitrail.errors import InputError
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
-from phitrail.keys.mac import base64url
+from phitrail.keys.spelling import base64url
 
 PREFIX = "phitrail-recovery-v1"
 SHARES = 3
@@ -39,17 +39,19 @@ COMMENT = "#"
 _FIELD = "recovery"
 
 
-def make_recovery_key(tenant: str) -> tuple[bytes, Protected[str]]:
-    """Make a key pair; return the public key and the line to hand out."""
+def make_recovery_key(tenant: str) -> tuple[Ed25519PrivateKey, Protected[str]]:
+    """Make a key pair; return it and the line to hand out."""
     seed = secrets.token_bytes(SEED_BYTES)
-    return _public(seed), Protected(f"{PREFIX}:{tenant}:{base64url(seed)}")
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    return private, Protected(f"{PREFIX}:{tenant}:{base64url(seed)}")
 
 
-def make_recovery_shares() -> tuple[bytes, tuple[Protected[str], ...]]:
-    """Make a key pair; return the public key and the shares to hand out."""
+def make_recovery_shares() -> tuple[Ed25519PrivateKey, tuple[Protected[str], ...]]:
+    """Make a key pair; return it and the shares to hand out."""
     seed = secrets.token_bytes(SEED_BYTES)
     (shares,) = generate_mnemonics(1, [(SHARES_NEEDED, SHARES)], seed)
-    return _public(seed), tuple(map(Protected, shares))
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    return private, tuple(map(Protected, shares))
 
 
 def read_recovery_key(

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.keywrap import (
 
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.unprotect import unprotect
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 
 MAGIC = b"PTSEAL1"
 _KEY_BYTES = 32
@@ -37,7 +37,7 @@ _TAG_BYTES = 16
 class Sealer:
     """Seals under the newest version of one key, opens under any version of it."""
 
-    keys: LocalKeys
+    keys: KeyRing
     name: str
 
     def seal(self, plain: bytes, context: bytes) -> bytes:

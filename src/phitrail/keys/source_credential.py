@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phitrail.errors import InputError
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
-from phitrail.keys.mac import base64url
+from phitrail.keys.spelling import base64url
 
 PREFIX = "phitrail-source-v1"
 SEED_BYTES = 32

@@ -20,7 +20,7 @@ import msgspec
 
 from phitrail.errors import ConfigError, StorageError
 from phitrail.events.protected import Protected
-from phitrail.keys.local import LocalKeys
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 from phitrail.keys.secret_file import make_secret_file, read_secret_file
 
@@ -69,6 +69,6 @@ def read_spool_key(place: Path) -> tuple[str, Sealer]:
         key = msgspec.json.decode(data, type=_SpoolKeyFile)
         secret = base64.b64decode(key.secret, validate=True)
         if len(secret) == SECRET_BYTES:
-            keys = LocalKeys({_NAME: {1: Protected(secret)}})
+            keys = KeyRing.of({_NAME: {1: Protected(secret)}})
             return key.spool_id, Sealer(keys, _NAME)
     raise ConfigError(f"{place} is damaged; put it back from a copy")

@@ -16,11 +16,12 @@ from phitrail.app import clock
 from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.config import Policy, Tenant, read_anchors
 from phitrail.app.keeping import TableKeeper
+from phitrail.app.pins import read_pins
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.source_keeping import SourceKeeper
 from phitrail.app.source_watch import SourceWatcher
 from phitrail.app.sources import begin_epoch, read_credential
-from phitrail.app.wiring import Trail, open_trail, read_pins
+from phitrail.app.wiring import Trail, open_trail
 from phitrail.app.witnessed import witnessed_sizes
 from phitrail.capture.guarding import Guarding
 from phitrail.capture.text_hash import TextHasher
@@ -28,8 +29,8 @@ from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Log
 from phitrail.identity.aliases import Alias
 from phitrail.keys import names
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 from phitrail.sdk.backend import FindOthers
 from phitrail.tlog.checkpoint import Checkpoint, parse_checkpoint
 from phitrail.tlog.note import parse_note
@@ -234,7 +235,7 @@ class Directory:
             raise self._source.failure
 
 
-def load_guarding(tenant: Tenant, policy: Policy, keys: LocalKeys) -> Guarding | None:
+def load_guarding(tenant: Tenant, policy: Policy, keys: KeyRing) -> Guarding | None:
     """Load the guard of a directory where its policy asks for one, and else nothing of it.
 
     Raises:

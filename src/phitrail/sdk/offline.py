@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from phitrail.app.config import read_policy, read_sources, read_tenant
+from phitrail.app.key_wiring import open_ring
+from phitrail.app.pins import JOURNAL, read_pins
 from phitrail.app.sources import begin_epoch, read_credential
-from phitrail.app.wiring import JOURNAL, KEYS, read_pins
 from phitrail.capture.exchange import Systems
 from phitrail.capture.rehearsal import Rehearsal
 from phitrail.capture.spool import Limits
@@ -20,7 +21,6 @@ from phitrail.capture.text_hash import TextHasher
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Log
 from phitrail.keys import names
-from phitrail.keys.local import LocalKeys
 from phitrail.keys.mac import Mac
 from phitrail.sdk.directory import load_guarding
 from phitrail.tlog.genesis import origin_of
@@ -36,7 +36,7 @@ class Offline:
 
     def __init__(self, path: Path, source: Path | None, now: datetime) -> None:
         tenant, policy = read_tenant(path), read_policy(path)
-        keys = LocalKeys.load(path / KEYS)
+        keys = open_ring(path, policy)
         self._journal = path / JOURNAL
         self._rater = TextHasher(Mac(keys, names.RATER).written)
         self.hasher = TextHasher(Mac(keys, names.TEXT_HASH).written)

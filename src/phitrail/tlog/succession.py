@@ -40,7 +40,7 @@ from phitrail.tlog.spelling import parse_base64, print_base64
 UNSIGNED = ""
 """Stands in a draft in the place of a signature; no leaf admits it."""
 _KEY_ID_BYTES = 4
-_SIGNATURES = ("old_signature", "recovery_signature")
+_SIGNATURES = ("old_signature", "recovery_signature", "signature")
 
 
 def signed_text(record: msgspec.Struct) -> str:

@@ -47,7 +47,7 @@ from phitrail.events.codes import (
 )
 from phitrail.events.ids import RANDOM_BYTES, new_uuid7, parse_time
 from phitrail.events.shapes import ForeignId, Term
-from phitrail.keys.mac import base64url
+from phitrail.keys.spelling import base64url
 
 MAX_LEFT_OUT_NAMES = 300
 FURTHER = "(further fields)"

@@ -1,0 +1,118 @@
+"""Rotating a key that seals or hashes: a new version protects, the old one opens only.
+
+Nothing that was sealed or hashed before is touched: it names its version, and that version
+opens it until it is destroyed. The identity map is indexed anew by `app.key_rekey`. Signing
+keys give way by a succession (`app.succession`), the vault's own key by `app.key_rewrap`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from phitrail.app.key_change import Done, KeyChange, changing_keys, make_change
+from phitrail.app.wiring import Trail
+from phitrail.durable.files import DurableFiles
+from phitrail.errors import InputError
+from phitrail.events.codes import EventType
+from phitrail.events.ids import format_time
+from phitrail.keys.key_file import KeyFile, make_key
+from phitrail.keys.names import KeyId, KeyKind, kind_of_key
+from phitrail.keys.register import (
+    KeyRegister,
+    Transition,
+    add_version,
+    move,
+)
+from phitrail.keys.ring import KeyRing
+from phitrail.keys.states import KeyState
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A key that was rotated: from which version (none: it was made) to which."""
+
+    before: KeyId | None
+    after: KeyId
+    done: Done
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """The next version of a key, active in a register that is still to be written."""
+
+    register: KeyRegister
+    transitions: tuple[Transition, ...]
+    made: tuple[KeyFile, ...]
+    after: KeyId
+
+
+def rotate_key(
+    trail: Trail,
+    name: str,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    files: DurableFiles | None = None,
+) -> Rotated:
+    """Give a key its next version, and leave the one before to open only.
+
+    A version in pre-activation is taken into use; without one a new one is made.
+
+    Raises:
+        InputError: a key of that name is not rotated so, or there is none yet.
+        StorageError: nothing was changed; or it was, and the next who opens the trail
+            finishes it.
+    """
+    if kind_of_key(name) not in {KeyKind.SEAL, KeyKind.MAC}:
+        raise InputError.for_field(
+            "KEY",
+            "is no key that seals or hashes; signing keys are rotated with --log and "
+            "the recovery key",
+        )
+    with changing_keys(trail) as register:
+        if not register.versions(name):
+            raise InputError.for_field(
+                "KEY", f"was not made yet; see `phitrail key create {name}`"
+            )
+        before = register.active(name)
+        successor = succeed_version(register, name, trail.keys, now)
+        rotated, transitions = successor.register, successor.transitions
+        if before is not None:
+            rotated, moved = move(
+                rotated, before.key_id, KeyState.DEACTIVATED, format_time(now)
+            )
+            transitions = (*transitions, moved)
+        change = KeyChange(
+            rotated,
+            transitions,
+            successor.made,
+            summary=(EventType.KEY_ROTATED, successor.after),
+        )
+        done = make_change(trail, change, by=by, reason=reason, now=now, files=files)
+    return Rotated(None if before is None else before.key_id, successor.after, done)
+
+
+def succeed_version(
+    register: KeyRegister, name: str, ring: KeyRing, now: datetime
+) -> Successor:
+    """Take the next version of a key into use: one that waits, or a new one.
+
+    Raises:
+        VaultError: the vault does not answer, or refuses.
+    """
+    at, transitions = format_time(now), []
+    known = register.versions(name)
+    waiting = [one for one in known if one.state is KeyState.PRE_ACTIVATION]
+    made: tuple[KeyFile, ...] = ()
+    if waiting:
+        after = waiting[0].key_id
+    else:
+        after = KeyId(name, known[-1].version + 1 if known else 1)
+        kind = kind_of_key(name)
+        if kind is None:
+            raise InputError.for_field("KEY", "is no key of a trail")
+        file, entry = make_key(after, kind, at, ring.vault, register.escrow_key)
+        register, added = add_version(register, entry)
+        made, transitions = (file,), [added]
+    register, moved = move(register, after, KeyState.ACTIVE, at)
+    return Successor(register, (*transitions, moved), made, after)

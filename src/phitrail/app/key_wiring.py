@@ -1,0 +1,118 @@
+"""Which vault a trail's keys are in, and how its ring is opened.
+
+The choice stands in policy.yaml, section `keys`; the client of a vault loads when it is
+chosen. The lock of the keys is held while files, register and states are read together, and
+while they change.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from phitrail.app import clock
+from phitrail.app.config import POLICY_FILE, Policy, read_policy
+from phitrail.app.key_handover import holding_keys
+from phitrail.app.key_register import REGISTER, read_register
+from phitrail.app.pins import read_lines, read_pins
+from phitrail.errors import ConfigError
+from phitrail.keys.local_vault import LocalVault
+from phitrail.keys.register import KeyRegister, check_fingerprints
+from phitrail.keys.ring import KeyRing, Watched
+from phitrail.keys.settings import LocalVaultSettings, VaultSettings
+from phitrail.keys.vault import Vault
+
+KEYS = "keys"
+
+
+def open_vault(directory: Path, settings: VaultSettings) -> Vault:
+    """Open the vault that a trail's keys are in.
+
+    Raises:
+        ConfigError: it is not set up, or its extra is not installed.
+    """
+    if isinstance(settings, LocalVaultSettings):
+        return LocalVault.load(wrapping_directory(directory, settings))
+    raise ConfigError(f"no vault of kind {type(settings).__name__} is built yet")
+
+
+def make_vault(directory: Path, settings: VaultSettings, created_at: str) -> Vault:
+    """Open the vault of a trail that is being founded; a local one is made.
+
+    Raises:
+        ConfigError: it is not set up, or its extra is not installed.
+        StorageError: the wrapping key cannot be written.
+    """
+    if isinstance(settings, LocalVaultSettings):
+        place = wrapping_directory(directory, settings)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalVault.create(place, created_at=created_at)
+    return open_vault(directory, settings)
+
+
+def wrapping_directory(directory: Path, settings: LocalVaultSettings) -> Path:
+    """Say where the wrapping key of a local keyring stands."""
+    if settings.directory is None:
+        return directory / KEYS
+    return directory / settings.directory  # an absolute one stays what it is
+
+
+def current_register(directory: Path) -> KeyRegister:
+    """Read the register of a trail, checked.
+
+    Raises:
+        ConfigError: there is no trail here, or the register is missing or damaged.
+        IntegrityError: it is not signed by this trail's keys.
+    """
+    return read_register(directory, read_pins(directory), read_lines(directory))
+
+
+def open_ring(
+    directory: Path, policy: Policy, *, may_lack: Collection[str] = ()
+) -> KeyRing:
+    """Open the keys of a trail, held against its register.
+
+    Raises:
+        ConfigError: a key is missing, damaged or another one.
+        IntegrityError: the register is not signed by this trail's keys.
+        VaultError: the vault does not answer, or refuses.
+    """
+    with holding_keys(directory):
+        return open_held_ring(directory, policy, may_lack=may_lack)
+
+
+def open_held_ring(
+    directory: Path, policy: Policy, *, may_lack: Collection[str] = ()
+) -> KeyRing:
+    """Do as `open_ring` where the keys are held already (`key_handover.holding_keys`).
+
+    Raises:
+        ConfigError: a key is missing, damaged or another one.
+        IntegrityError: the register is not signed by this trail's keys.
+        VaultError: the vault does not answer, or refuses.
+    """
+    watched = Watched(directory / REGISTER, lambda: current_register(directory))
+    ring = KeyRing.load(
+        directory / KEYS,
+        open_vault(directory, policy.keys.vault),
+        watched=watched,
+        may_lack=may_lack,
+        elapsed_us=clock.monotonic_us,
+    )
+    check_fingerprints(watched.read(), ring.fingerprints(), may_lack=tuple(may_lack))
+    return ring
+
+
+def open_reading_ring(directory: Path) -> KeyRing:
+    """Open the keys of a trail, or of a copy of it, for what the log itself must read.
+
+    Without policy.yaml the local keyring is taken. Nothing is held against the register:
+    whoever verifies checks what was opened. Compromised versions open too.
+
+    Raises:
+        ConfigError: a key is missing or damaged.
+        VaultError: the vault does not answer, or refuses.
+    """
+    settings: VaultSettings = LocalVaultSettings()
+    if (directory / POLICY_FILE).exists():
+        settings = read_policy(directory).keys.vault
+    vault = open_vault(directory, settings)
+    return KeyRing.load(directory / KEYS, vault).behind_glass()
