@@ -236,7 +236,7 @@ def _as_of(trail: Trail, tables: Tables) -> tuple[LogAt, ...]:
     looked = []
     for log in Log:
         size = tables.as_of[log.value]
-        with closing(trail.reader(log)) as reader:
+        with closing(trail.behind_glass().reader(log)) as reader:
             root = root_at(size, reader.show_durable().node)
         origin = trail.log_keys[log.value].origin
         looked.append(
@@ -273,7 +273,7 @@ def _reconciled(
 
 
 def _compared(trail: Trail, row: dict[str, Any]) -> Compared:
-    document = open_document(trail, row["object_digest"] or "")
+    document = open_document(trail.behind_glass(), row["object_digest"] or "")
     if document is None:
         raise IntegrityError(
             f"the report of the comparison in audit entry {row['idx']} is missing from "

@@ -34,6 +34,7 @@ def open_document(trail: Trail, digest: str) -> bytes | None:
     """Open the text of a digest; `None` where no document of it was kept.
 
     Raises:
+        RefusedError: it is in quarantine: its key is compromised.
         IntegrityError: the document was altered or is another's.
         StorageError: it cannot be read.
     """
@@ -41,7 +42,7 @@ def open_document(trail: Trail, digest: str) -> bytes | None:
         envelope = DurableFiles(trail.directory).read(f"{DOCUMENTS}/{digest}")
     except FileNotFoundError:
         return None
-    text = trail.log_keys[Log.AUDIT.value].open(envelope, _context(digest))
+    text = trail.shown_keys[Log.AUDIT.value].open(envelope, _context(digest))
     if hashlib.sha256(text).hexdigest() != digest:
         raise IntegrityError(f"document {digest} does not hash to its name")
     return text

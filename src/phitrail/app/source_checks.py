@@ -61,7 +61,7 @@ def find_unproven(
     keys = _registrations(tables)
     trail_id = read_pins(trail.directory)[Log.AUDIT].genesis.trail_id
     unproven = {}
-    with closing(trail.reader(Log.AUDIT)) as reader:
+    with closing(trail.behind_glass().reader(Log.AUDIT)) as reader:
         for epoch in epochs:
             try:
                 _check(reader, epoch, keys, trail_id)

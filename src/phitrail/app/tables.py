@@ -123,7 +123,7 @@ def _advance(
     joined_rows: int,
 ) -> None:
     store = open_store(trail.directory, log, trail.log_keys[log.value])
-    with closing(trail.reader(log)) as reader:
+    with closing(trail.behind_glass().reader(log)) as reader:
         pending = reader.size() - store.load().size
         is_due = close_rows is not None and pending >= close_rows
         folder = Folder(log, connection)
@@ -173,14 +173,14 @@ def _pending(trail: Trail, log: Log) -> int:
     """Count the entries of a log that its tables do not hold; negative when it was cut."""
     store = open_store(trail.directory, log, trail.log_keys[log.value])
     size = store.load().size
-    with closing(trail.reader(log)) as reader:
+    with closing(trail.behind_glass().reader(log)) as reader:
         return reader.size() - size
 
 
 def _state(trail: Trail, log: Log, connection: DuckDBPyConnection) -> LogState:
     store = open_store(trail.directory, log, trail.log_keys[log.value])
     manifest = _present(store)
-    with closing(trail.reader(log)) as reader:
+    with closing(trail.behind_glass().reader(log)) as reader:
         size = max(reader.size(), manifest.size)
         tail = (
             Tail(reader, Folder(log, connection), manifest.size).read(size)

@@ -6,7 +6,7 @@ trail opened for writing holds: the recorder, readers, and the publisher with it
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from phitrail.app import handover
@@ -56,13 +56,18 @@ PUBLISH_LOCK = "state/publish.lock"
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """An open trail: its parts, wired."""
+    """An open trail: its parts, wired.
+
+    `log_keys` open under compromised keys too: the log must go on. What people are shown
+    is opened by `shown_keys`, which do not, until the glass is broken.
+    """
 
     directory: Path
     tenant: Tenant
     policy: Policy
     keys: KeyRing
     log_keys: Mapping[str, LogKeys]
+    shown_keys: Mapping[str, LogKeys]
     recorder: Recorder
     hasher: TextHasher
     appender: Appender
@@ -70,13 +75,21 @@ class Trail:
     aliases: Aliases | None = None
 
     def reader(self, log: Log) -> "LogReader":
-        """Open a reader of one log with a connection of its own."""
+        """Open a reader of one log with a connection of its own.
+
+        It refuses what is in quarantine; what the log itself must read goes through
+        `behind_glass`.
+        """
         return LogReader(
             log.value,
             Journal.open(self.directory / JOURNAL, read_only=True),
             DurableFiles(self.directory),
-            self.log_keys[log.value],
+            self.shown_keys[log.value],
         )
+
+    def behind_glass(self) -> "Trail":
+        """Return the same trail with what it reads opened under compromised keys too."""
+        return replace(self, keys=self.keys.behind_glass(), shown_keys=self.log_keys)
 
     def journal(self) -> Journal:
         """Open a read-only connection to the journal."""
@@ -206,6 +219,7 @@ def assemble(
         policy,
         keys,
         log_keys,
+        _shown_keys(keys, log_keys),
         Recorder(
             appender=appender,
             identity=identity,
@@ -244,17 +258,27 @@ def _open_aliases(
     )
 
 
+def _shown_keys(keys: KeyRing, log_keys: Mapping[str, LogKeys]) -> dict[str, LogKeys]:
+    return {
+        log.value: replace(
+            log_keys[log.value], open=Sealer(keys, names.bundle_key(log)).open
+        )
+        for log in Log
+    }
+
+
 def wire_log_keys(
     tenant: str, keys: KeyRing, lines: Mapping[Log, KeyLine] | None = None
 ) -> dict[str, LogKeys]:
     """Hand each log its signers, the line that they end, and sealing callables.
 
+    They open under compromised keys too: publishing and checking must go on.
     Without `lines`, the signers are taken for the first ones of their logs.
     """
     wired: dict[str, LogKeys] = {}
     for log in Log:
         origin = origin_of(tenant, log)
-        sealer = Sealer(keys, names.bundle_key(log))
+        sealer = Sealer(keys.behind_glass(), names.bundle_key(log))
         wired[log.value] = LogKeys(
             origin=origin,
             checkpoint=_signer(origin, keys.signing_key(names.checkpoint_key(log))),

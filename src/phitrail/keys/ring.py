@@ -96,6 +96,7 @@ class KeyRing:
         watched: Watched | None = None,
         elapsed_us: Callable[[], int] | None = None,
         is_behind_glass: bool = False,
+        is_changing: bool = False,
     ) -> None:
         self._vault = vault
         self._shared = shared
@@ -103,6 +104,7 @@ class KeyRing:
         self._watched = watched
         self._elapsed_us = elapsed_us
         self._is_behind_glass = is_behind_glass
+        self._is_changing = is_changing
 
     @classmethod
     def of(cls, secrets: Mapping[str, Mapping[int, Protected[bytes]]]) -> "KeyRing":
@@ -212,13 +214,55 @@ class KeyRing:
         For what the log itself must read to go on, and for people after they broke the
         glass; who asks has recorded it.
         """
+        return self._view(is_behind_glass=True, is_changing=self._is_changing)
+
+    def for_changes(self) -> "KeyRing":
+        """Return a view of the same keys that records under suspended versions too.
+
+        For a change of the keys itself: it ends a suspension, or says why there is
+        another, and must be on record. Nothing else may use it.
+        """
+        return self._view(is_behind_glass=self._is_behind_glass, is_changing=True)
+
+    def _view(self, *, is_behind_glass: bool, is_changing: bool) -> "KeyRing":
         return KeyRing(
             self._vault,
             self._shared,
             directory=self._directory,
             watched=self._watched,
             elapsed_us=self._elapsed_us,
-            is_behind_glass=True,
+            is_behind_glass=is_behind_glass,
+            is_changing=is_changing,
+        )
+
+    def check_may_open(self, key_id: KeyId) -> None:
+        """Check that what a version sealed is not in quarantine, or the glass is broken.
+
+        Raises:
+            RefusedError: it is compromised, and seals.
+        """
+        entry = self._shared.held.entries.get(key_id)
+        if (
+            entry is not None
+            and entry.state is KeyState.COMPROMISED
+            and entry.kind is KeyKind.SEAL
+            and not self._is_behind_glass
+        ):
+            raise RefusedError(
+                f"key {key_id} is compromised: what it sealed is quarantined, and opens "
+                "only for somebody who says why, on record (--break-glass REASON)"
+            )
+
+    def quarantined(self, name: str) -> tuple[KeyId, ...]:
+        """List the versions of a key whose content opens behind glass only."""
+        self._look()
+        return tuple(
+            key_id
+            for key_id, entry in sorted(self._shared.held.entries.items())
+            if key_id.name == name
+            and entry.state is KeyState.COMPROMISED
+            and entry.kind is KeyKind.SEAL
+            and not self._is_behind_glass
         )
 
     def versions(self) -> list[tuple[str, int]]:
@@ -252,6 +296,8 @@ class KeyRing:
         """
         self._look()
         version = self._shared.held.newest.get(name)
+        if version is None and self._is_changing:
+            version = self._suspended_version(name)
         if version is None:
             raise StorageError(
                 f"no version of key {name} is active, so nothing is protected and "
@@ -259,6 +305,14 @@ class KeyRing:
                 f"or run `phitrail key rotate {name}`"
             )
         return version
+
+    def _suspended_version(self, name: str) -> int | None:
+        found = [
+            key_id.version
+            for key_id, entry in self._shared.held.entries.items()
+            if key_id.name == name and entry.state is KeyState.SUSPENDED
+        ]
+        return max(found, default=None)
 
     def secret(self, name: str, version: int) -> Protected[bytes]:
         """Return one version's secret.
@@ -269,17 +323,7 @@ class KeyRing:
             VaultError: the vault does not answer, or refuses.
         """
         key_id = KeyId(name, version)
-        entry = self._shared.held.entries.get(key_id)
-        if (
-            entry is not None
-            and entry.state is KeyState.COMPROMISED
-            and entry.kind is KeyKind.SEAL
-            and not self._is_behind_glass
-        ):
-            raise RefusedError(
-                f"key {key_id} is compromised: what it sealed is quarantined and opens "
-                "under break-glass only (--break-glass)"
-            )
+        self.check_may_open(key_id)
         kept = self._shared.secrets.get(key_id)
         if kept is not None and (kept[1] is None or self._now_us() < kept[1]):
             return kept[0]
@@ -405,7 +449,8 @@ class KeyRing:
     def _check_signs(self, key_id: KeyId) -> None:
         self._look()
         entry = self._shared.held.entries.get(key_id)
-        if entry is not None and entry.state is KeyState.SUSPENDED:
+        is_suspended = entry is not None and entry.state is KeyState.SUSPENDED
+        if is_suspended and not self._is_changing:
             raise StorageError(
                 f"key {key_id} is suspended: nothing is signed and nothing recorded; "
                 f"lift it with `phitrail key suspend {key_id} --lift`"
@@ -418,6 +463,11 @@ class KeyRing:
 
     def _file(self, key_id: KeyId) -> KeyFile:
         file = self._shared.held.files.get(key_id)
+        if file is None and self._watched is not None:
+            # Another process may have made it within this second, and sealed under it.
+            if _stamp(self._watched.place) != self._shared.held.seen:
+                self.refresh()
+            file = self._shared.held.files.get(key_id)
         if file is None:
             raise ConfigError(
                 f"key {key_id.name} version {key_id.version} is not here; restore it "

@@ -180,7 +180,7 @@ class Directory:
             IntegrityError: the checkpoint does not verify.
             StorageError: the journal cannot be read.
         """
-        with closing(self.parts.reader(Log(log))) as reader:
+        with closing(self.parts.behind_glass().reader(Log(log))) as reader:
             return reader.show_published()
 
     def show_durable(self, log: str) -> Shown:
@@ -190,7 +190,7 @@ class Directory:
             IntegrityError: the head or an entry is missing or altered.
             StorageError: the journal cannot be read.
         """
-        with closing(self.parts.reader(Log(log))) as reader:
+        with closing(self.parts.behind_glass().reader(Log(log))) as reader:
             return reader.show_durable()
 
     def witnessed_size(self, log: str) -> int | None:
