@@ -13,6 +13,7 @@ ORACLES = .venv/oracles
 TRAIN = .venv/train
 MODEL = src/phitrail/guard/data/tagger.npz
 PRESIDIO = .venv/presidio
+VAULTS = .venv/vaults
 
 .PHONY: demo test test-all check fix bench train presidio docs lock clean
 
@@ -22,7 +23,7 @@ demo: $(RUN)/ready  ## set up, then run the main job in a small clinic
 test: $(TEST)/ready  ## set up, then pass the tests (under 10 minutes on two cores)
 	$(TEST)/bin/python -m pytest -n auto --dist loadscope -m "not long" $(ARGS)
 
-test-all: $(TEST)/ready $(TRAIN)/ready $(if $(PHITRAIL_PY312),$(ORACLES)/ready)  ## the same, with long faults and other people's verifiers
+test-all: $(TEST)/ready $(TRAIN)/ready $(VAULTS)/ready $(if $(PHITRAIL_PY312),$(ORACLES)/ready)  ## the same, with long faults, real vaults and other people's verifiers
 	PHITRAIL_LONG=1 $(TEST)/bin/python -m pytest -n auto --dist loadscope $(ARGS)
 
 check: $(TEST)/ready  ## ruff, mypy strict, import contracts
@@ -76,6 +77,11 @@ $(TEST)/ready: requirements/test.txt pyproject.toml
 $(ORACLES)/ready: requirements/oracles.txt
 	$(PHITRAIL_PY312) -m venv $(ORACLES)
 	$(ORACLES)/bin/python $(PIP) install --require-hashes -r requirements/oracles.txt
+	touch $@
+
+$(VAULTS)/ready: requirements/vaults.txt
+	$(PYTHON) -m venv $(VAULTS)
+	$(VAULTS)/bin/python $(PIP) install --require-hashes -r requirements/vaults.txt
 	touch $@
 
 $(PRESIDIO)/ready: requirements/presidio.txt pyproject.toml

@@ -10,5 +10,6 @@ compile() {
 compile 3.11 --output-file requirements/run.txt requirements/run.in pyproject.toml
 compile 3.11 --output-file requirements/test.txt --extra test requirements/run.in pyproject.toml
 compile 3.12 --output-file requirements/oracles.txt requirements/oracles.in
+compile 3.11 --output-file requirements/vaults.txt requirements/vaults.in
 compile 3.11 --output-file requirements/train.txt requirements/train.in
 compile 3.11 --output-file requirements/presidio.txt --extra presidio requirements/run.in requirements/presidio.in pyproject.toml
