@@ -92,7 +92,7 @@ def test_a_version_that_is_not_here_says_what_to_do() -> None:
 
 def test_keys_from_files_seal_for_each_other(tmp_path: Path) -> None:
     """Two processes with the same key files read each other's bytes."""
-    made = KeyRing.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
+    made, _ = KeyRing.create(tmp_path / "keys", created_at="2026-11-21T12:00:00.000Z")
     again = KeyRing.load(tmp_path / "keys")
     envelope = Sealer(made, "audit-seal").seal(b"plain", b"c")
 

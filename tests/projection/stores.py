@@ -41,7 +41,7 @@ def make_store(
     keys = (
         KeyRing.load(keys_at)
         if keys_at.exists()
-        else KeyRing.create(keys_at, created_at="2026-01-01T00:00:00.000Z")
+        else KeyRing.create(keys_at, created_at="2026-01-01T00:00:00.000Z")[0]
     )
     sealer = Sealer(keys, bundle_key(log))
     seal = ManifestSeal(sealer.seal, sealer.open, b"tables of a test")
