@@ -8,16 +8,21 @@ from phitrail.errors import InputError
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.recovery import (
-    SHARES,
+    FEWEST_NEEDED,
+    MOST_SHARES,
     WORDS_OF_A_SHARE,
+    Split,
     make_recovery_key,
     make_recovery_shares,
+    parse_split,
     read_recovery_key,
 )
 
 TENANT = "clinic.example"
-PUBLIC, LINE = make_recovery_key(TENANT)
-SHARED_PUBLIC, SHARED = make_recovery_shares()
+PRIVATE, LINE = make_recovery_key(TENANT)
+PUBLIC = PRIVATE.public_key().public_bytes_raw()
+SHARED_PRIVATE, SHARED = make_recovery_shares(Split(2, 3))
+SHARED_PUBLIC = SHARED_PRIVATE.public_key().public_bytes_raw()
 SHARES_IN_CLEAR = tuple(map(unprotect, SHARED))
 
 
@@ -43,7 +48,7 @@ def test_the_line_gives_the_key_back() -> None:
     assert read(unprotect(LINE) + "\n", PUBLIC) == PUBLIC
 
 
-@pytest.mark.parametrize("pair", list(combinations(range(SHARES), 2)))
+@pytest.mark.parametrize("pair", list(combinations(range(3), 2)))
 def test_any_two_shares_give_the_key_back(pair: tuple[int, int]) -> None:
     """One of the three people may be gone when the key is needed."""
     first, second = (SHARES_IN_CLEAR[index] for index in pair)
@@ -69,8 +74,10 @@ def test_too_few_shares_are_refused_with_their_rule() -> None:
     """The same share twice is one share."""
     share = SHARES_IN_CLEAR[0]
 
-    assert "2 different shares are needed" in refusal(share)
-    assert "2 different shares are needed" in refusal(f"{share}\n{share}")
+    assert "2 different shares are needed, and 1 were given" in refusal(share)
+    assert "2 different shares are needed, and 1 were given" in refusal(
+        f"{share}\n{share}"
+    )
 
 
 def test_a_mistyped_or_missing_word_is_refused_by_the_share_s_number() -> None:
@@ -84,9 +91,48 @@ def test_a_mistyped_or_missing_word_is_refused_by_the_share_s_number() -> None:
     assert "share 1 of those given" in refusal(" ".join(["zzzzzz"] * 33))
 
 
+@pytest.mark.parametrize("split", [Split(2, 2), Split(3, 5), Split(16, 16)], ids=str)
+def test_any_k_of_n_shares_give_the_key_back_and_fewer_do_not(split: Split) -> None:
+    """A house says how many must agree; it stands in the shares, not in a file."""
+    private, handed_out = make_recovery_shares(split)
+    public = private.public_key().public_bytes_raw()
+    shares = list(map(unprotect, handed_out))
+    fewer = "\n".join(shares[: split.needed - 1])
+
+    assert len(shares) == split.shares
+    assert read("\n".join(shares[-split.needed :]), public) == public
+    assert f"{split.needed} different shares are needed" in refusal(fewer, public)
+
+
+def test_shares_of_two_splits_are_refused() -> None:
+    """A share that says two are enough must not lower what the others ask for."""
+    _, others = make_recovery_shares(Split(3, 5))
+
+    assert "of different keys" in refusal(
+        f"{SHARES_IN_CLEAR[0]}\n{unprotect(others[1])}"
+    )
+
+
+@pytest.mark.parametrize(
+    "written", ["2of3", f"{FEWEST_NEEDED}of{MOST_SHARES}", "16of16"]
+)
+def test_a_split_reads_as_it_is_written(written: str) -> None:
+    """What stands in a script of last year must mean the same."""
+    assert str(parse_split(written)) == written
+
+
+@pytest.mark.parametrize(
+    "written", ["", "2", "1of3", "4of3", "2of17", "0of0", "2 of 3", "02of3", "2of3\n"]
+)
+def test_what_is_no_split_is_refused(written: str) -> None:
+    """One share that gives the key is the key; nobody may get that by a slip."""
+    with pytest.raises(InputError, match="--recovery-shares: must be KofN, as 2of3"):
+        parse_split(written)
+
+
 def test_shares_of_two_keys_are_refused() -> None:
     """Two tenants of one house may keep their shares in one safe."""
-    _, others = make_recovery_shares()
+    _, others = make_recovery_shares(Split(2, 3))
     mixed = f"{SHARES_IN_CLEAR[0]}\n{unprotect(others[1])}"
 
     assert "of different keys" in refusal(mixed)

@@ -40,7 +40,7 @@ from phitrail.events.shapes import TenantName
 from phitrail.identity.map import create_identity_map
 from phitrail.identity.surrogate import written_surrogate
 from phitrail.keys.escrow import escrow_public_key
-from phitrail.keys.recovery import make_recovery_key, make_recovery_shares
+from phitrail.keys.recovery import Split, make_recovery_key, make_recovery_shares
 from phitrail.keys.register import KeyEntry, KeyRegister
 from phitrail.keys.ring import KeyRing
 from phitrail.keys.settings import KeysSection, LocalVaultSettings, VaultSettings
@@ -63,6 +63,7 @@ class Founded:
     directory: Path
     origins: tuple[str, ...]
     recovery: tuple[Protected[str], ...]
+    split: Split | None = None
 
 
 def found_trail(
@@ -71,7 +72,7 @@ def found_trail(
     now: datetime,
     *,
     vocabulary: dict[str, tuple[str, ...]] | None = None,
-    in_shares: bool = False,
+    split: Split | None = None,
     guard: GuardSection | None = None,
     vault: VaultSettings | None = None,
 ) -> Founded:
@@ -82,7 +83,7 @@ def found_trail(
         tenant_name: whose logs these are.
         now: the time of the founding.
         vocabulary: terms of the tenant beside those to begin with.
-        in_shares: hand the recovery key out as three shares, of which two are needed.
+        split: hand the recovery key out in that many shares; without it in one line.
         guard: the section `guard` of its policy.yaml; without it answers are not scanned.
         vault: what holds its keys; by default the local keyring in `keys/`.
 
@@ -100,7 +101,7 @@ def found_trail(
     settings = vault or LocalVaultSettings()
     policy = Policy(guard=guard, keys=KeysSection(vault=settings))
     write_config(directory, tenant, policy)
-    private, handed_out = _make_recovery(tenant_name, in_shares=in_shares)
+    private, handed_out = _make_recovery(tenant_name, split)
     recovery = Signer(
         recovery_name(tenant_name),
         private.public_key().public_bytes_raw(),
@@ -153,14 +154,14 @@ def found_trail(
     finally:
         trail.close()
     origins = tuple(origin_of(tenant_name, log) for log in Log)
-    return Founded(directory, origins, handed_out)
+    return Founded(directory, origins, handed_out, split)
 
 
 def _make_recovery(
-    tenant_name: str, *, in_shares: bool
+    tenant_name: str, split: Split | None
 ) -> tuple[Ed25519PrivateKey, tuple[Protected[str], ...]]:
-    if in_shares:
-        return make_recovery_shares()
+    if split is not None:
+        return make_recovery_shares(split)
     private, line = make_recovery_key(tenant_name)
     return private, (line,)
 

@@ -1,7 +1,7 @@
 """Keys that leave once: into files of the operator's, or onto the screen.
 
-1. A key in one line goes into FILE; its shares into FILE.1, FILE.2 and FILE.3, one for
-   each of three people. The files are made first, mode 0600, and must not exist: a
+1. A key in one line goes into FILE; its shares into FILE.1, FILE.2 and so on, one for
+   each of the people who keep them. The files are made first, mode 0600, and must not exist: a
    trail whose recovery key could not be handed out is not made.
 2. Nothing keeps the key after that. Whoever loses it cannot replace a signing key after
    a compromise.
@@ -18,7 +18,7 @@ from phitrail.app.founding import Founded
 from phitrail.errors import InputError, StorageError
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
-from phitrail.keys.recovery import COMMENT, SHARES, SHARES_NEEDED
+from phitrail.keys.recovery import COMMENT, Split
 
 
 def recovery_lines(founded: Founded) -> tuple[str, ...]:
@@ -26,11 +26,11 @@ def recovery_lines(founded: Founded) -> tuple[str, ...]:
     return tuple(map(unprotect, founded.recovery))
 
 
-def recovery_files(path: Path, *, in_shares: bool) -> tuple[Path, ...]:
+def recovery_files(path: Path, split: Split | None) -> tuple[Path, ...]:
     """Name the files that the recovery key goes to."""
-    if not in_shares:
+    if split is None:
         return (path,)
-    return tuple(Path(f"{path}.{number}") for number in range(1, SHARES + 1))
+    return tuple(Path(f"{path}.{number}") for number in range(1, split.shares + 1))
 
 
 def found_with_recovery_files(
@@ -105,10 +105,10 @@ def _write(founded: Founded, files: Sequence[TextIO]) -> None:
     for number, (line, file) in enumerate(
         zip(recovery_lines(founded), files, strict=True), start=1
     ):
-        if len(files) > 1:
+        if founded.split is not None:
             file.write(
-                f"{COMMENT} {tenant}: share {number} of {len(files)} of the recovery "
-                f"key; any {SHARES_NEEDED} give it\n"
+                f"{COMMENT} {tenant}: share {number} of {founded.split.shares} of the "
+                f"recovery key; any {founded.split.needed} give it\n"
             )
         file.write(line + "\n")
         file.flush()

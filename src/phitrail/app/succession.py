@@ -97,7 +97,7 @@ def succeed(
     Args:
         directory: the trail.
         asked: which log, why, and for whom.
-        recovery: the recovery line, or two shares.
+        recovery: the recovery line, or shares of it.
         now: the time.
         files: the trail's files; the fault tests pass their own.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,15 +22,10 @@ from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
 from phitrail.cli.output import Output
 from phitrail.cli.verify import verify
 from phitrail.events.codes import Log
+from phitrail.keys.recovery import parse_split
 from phitrail.tlog.layout import public_checkpoint
 
 _KIB = 1024
-
-
-class RecoveryShares(StrEnum):
-    """How the recovery key may be split."""
-
-    TWO_OF_THREE = "2of3"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,10 +75,12 @@ def init(
         ),
     ] = None,
     recovery_shares: Annotated[
-        RecoveryShares | None,
+        str | None,
         typer.Option(
             "--recovery-shares",
-            help="Hand the recovery key out in three shares; any two of them give it.",
+            metavar="KofN",
+            help="Hand the recovery key out in N shares; any K of them give it "
+            "(2of3, 3of5; at most 16).",
         ),
     ] = None,
     trail: TrailDirectory = DEFAULT_TRAIL,
@@ -97,11 +93,11 @@ def init(
     """
     output = Output(as_json)
 
-    in_shares = recovery_shares is not None
+    split = None if recovery_shares is None else parse_split(recovery_shares)
 
     def found() -> Founded:
         return found_trail(
-            trail, tenant, clock.now(), in_shares=in_shares, guard=GuardSection()
+            trail, tenant, clock.now(), split=split, guard=GuardSection()
         )
 
     files: tuple[Path, ...] = ()
@@ -110,7 +106,7 @@ def init(
         founded = found()
         shown = recovery_lines(founded)
     else:
-        files = recovery_files(recovery_out, in_shares=in_shares)
+        files = recovery_files(recovery_out, split)
         founded = found_with_recovery_files(files, found)
     if as_json:
         output.data(_init_object(founded, shown, files))
@@ -124,7 +120,7 @@ def _init_object(
     founded: Founded, shown: Sequence[str], files: Sequence[Path]
 ) -> dict[str, object]:
     names = [str(file) for file in files]
-    in_shares = len(founded.recovery) > 1
+    in_shares = founded.split is not None
     return {
         "trail": str(founded.directory),
         "origins": list(founded.origins),
@@ -139,13 +135,15 @@ def _say_what_is_next(output: Output, founded: Founded, files: Sequence[Path]) -
     tenant = founded.origins[0].rpartition("/")[0]
     place = "is in " + ", ".join(map(str, files)) if files else "is printed once, above"
     keep = "Move it off this host and into a safe"
-    if len(founded.recovery) > 1:
-        place += ", in three shares"
-        keep = "Give each share to another person; any two of them give it"
+    if founded.split is not None:
+        needed, shares = founded.split.needed, founded.split.shares
+        place += f", in {shares} shares"
+        keep = f"Give each share to another person; any {needed} of them give it"
     output.say(
         f"made a trail for {tenant} in {trail}\n"
         f"The recovery key {place}. {keep}: it replaces\n"
-        "the signing keys after a compromise, and phitrail has kept no copy.\n"
+        "the signing keys after a compromise, brings the other keys back when a vault is\n"
+        "lost, and phitrail has kept no copy.\n"
         "Next: terms of your house go into tenant.yaml; then keep a checkpoint outside\n"
         "this host, so that a rewritten history can be told from the true one:\n"
         f"  cp {trail}/{public_checkpoint(Log.AUDIT)} /somewhere/else/audit.checkpoint"

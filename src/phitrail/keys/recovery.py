@@ -5,17 +5,20 @@ compromise. It is handed out in one of two forms:
 
 1. One line that a person can print or put into a safe:
    `phitrail-recovery-v1:<tenant>:<base64url of the 32-byte Ed25519 seed>`.
-2. Three shares of 33 words each (SLIP-0039, one group, two of three, no passphrase), for
-   three people: any two give the key, one alone says nothing of it.
+2. Shares of 33 words each (SLIP-0039, one group, no passphrase), one for each of N people:
+   any K of them give the key, fewer say nothing of it. How many are needed stands in each
+   share, so nobody has to remember it.
 
 What is read back is checked against the public half. A refusal names the rule that was
 broken and never a word of what was read.
 """
 
 import base64
+import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shamir_mnemonic import (  # type: ignore[import-untyped]  # ships no types
@@ -31,12 +34,45 @@ from phitrail.events.unprotect import unprotect
 from phitrail.keys.spelling import base64url
 
 PREFIX = "phitrail-recovery-v1"
-SHARES = 3
-SHARES_NEEDED = 2
+FEWEST_NEEDED = 2
+MOST_SHARES = 16
 WORDS_OF_A_SHARE = 33
 SEED_BYTES = 32
 COMMENT = "#"
 _FIELD = "recovery"
+_SPLIT = re.compile(r"([1-9][0-9]?)of([1-9][0-9]?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How the recovery key is split: into `shares`, of which any `needed` give it."""
+
+    needed: int
+    shares: int
+
+    def __post_init__(self) -> None:
+        """Refuse what SLIP-0039 cannot split, or what one person could put together.
+
+        Raises:
+            InputError: names the rule.
+        """
+        if not FEWEST_NEEDED <= self.needed <= self.shares <= MOST_SHARES:
+            raise _no_split()
+
+    def __str__(self) -> str:
+        return f"{self.needed}of{self.shares}"
+
+
+def parse_split(written: str) -> Split:
+    """Read `2of3`.
+
+    Raises:
+        InputError: it is none, or asks for too few shares or too many.
+    """
+    match = _SPLIT.fullmatch(written)
+    if match is None:
+        raise _no_split()
+    return Split(int(match[1]), int(match[2]))
 
 
 def make_recovery_key(tenant: str) -> tuple[Ed25519PrivateKey, Protected[str]]:
@@ -46,10 +82,12 @@ def make_recovery_key(tenant: str) -> tuple[Ed25519PrivateKey, Protected[str]]:
     return private, Protected(f"{PREFIX}:{tenant}:{base64url(seed)}")
 
 
-def make_recovery_shares() -> tuple[Ed25519PrivateKey, tuple[Protected[str], ...]]:
+def make_recovery_shares(
+    split: Split,
+) -> tuple[Ed25519PrivateKey, tuple[Protected[str], ...]]:
     """Make a key pair; return it and the shares to hand out."""
     seed = secrets.token_bytes(SEED_BYTES)
-    (shares,) = generate_mnemonics(1, [(SHARES_NEEDED, SHARES)], seed)
+    (shares,) = generate_mnemonics(1, [(split.needed, split.shares)], seed)
     private = Ed25519PrivateKey.from_private_bytes(seed)
     return private, tuple(map(Protected, shares))
 
@@ -57,12 +95,12 @@ def make_recovery_shares() -> tuple[Ed25519PrivateKey, tuple[Protected[str], ...
 def read_recovery_key(
     written: Protected[str], *, tenant: str, public_key: bytes
 ) -> Ed25519PrivateKey:
-    """Read the line, or any two shares, back into the private key.
+    """Read the line, or as many shares as are needed, back into the private key.
 
     Line breaks between words do not matter; lines that begin with `#` are passed over.
 
     Args:
-        written: the line, or the words of two or three shares.
+        written: the line, or the words of the shares.
         tenant: whose key it must be.
         public_key: the public half that the trail's genesis pins.
 
@@ -72,7 +110,7 @@ def read_recovery_key(
     lines = [line.strip() for line in unprotect(written).splitlines()]
     words = " ".join(line for line in lines if not line.startswith(COMMENT)).split()
     if not words:
-        raise _refused("is empty; give the recovery line, or two shares")
+        raise _refused("is empty; give the recovery line, or shares")
     seed = _read_line(words, tenant) if ":" in words[0] else _combine(words)
     if _public(seed) != public_key:
         raise _refused(
@@ -90,7 +128,7 @@ def _read_line(words: Sequence[str], tenant: str) -> bytes:
     prefix, _, rest = words[0].partition(":")
     owner, _, written = rest.rpartition(":")
     if len(words) > 1 or prefix != PREFIX:
-        raise _refused(f"must be one line that begins with {PREFIX}:, or two shares")
+        raise _refused(f"must be one line that begins with {PREFIX}:, or shares")
     if owner != tenant:
         raise _refused("is the recovery line of another tenant")
     seed = b""
@@ -102,7 +140,7 @@ def _read_line(words: Sequence[str], tenant: str) -> bytes:
 
 
 def _combine(words: Sequence[str]) -> bytes:
-    """Put two shares together; what the library says quotes words, so it is dropped."""
+    """Put shares together; what the library says quotes words, so it is dropped."""
     if len(words) % WORDS_OF_A_SHARE:
         raise _refused(
             f"a share has {WORDS_OF_A_SHARE} words, and {len(words)} words were given"
@@ -112,14 +150,17 @@ def _combine(words: Sequence[str]) -> bytes:
         for at in range(0, len(words), WORDS_OF_A_SHARE)
     ]
     shares = {share.index: share for share in _parse_shares(texts)}
-    if len({share.common_parameters() for share in shares.values()}) > 1:
+    if len({share.group_parameters() for share in shares.values()}) > 1:
         raise _refused("the shares are of different keys")
-    if len(shares) < SHARES_NEEDED:
-        raise _refused(f"{SHARES_NEEDED} different shares are needed")
+    needed = next(iter(shares.values())).member_threshold
+    if len(shares) < needed:
+        raise _refused(
+            f"{needed} different shares are needed, and {len(shares)} were given"
+        )
     seed = b""
     with suppress(MnemonicError, ValueError):
-        two = list(shares.values())[:SHARES_NEEDED]
-        seed = combine_mnemonics([share.mnemonic() for share in two])
+        enough = list(shares.values())[:needed]
+        seed = combine_mnemonics([share.mnemonic() for share in enough])
     if len(seed) != SEED_BYTES:
         raise _refused("the shares do not fit together")
     return seed
@@ -142,3 +183,11 @@ def _parse_shares(texts: Sequence[str]) -> list[Share]:
 
 def _refused(rule: str) -> InputError:
     return InputError.for_field(_FIELD, rule)
+
+
+def _no_split() -> InputError:
+    return InputError.for_field(
+        "--recovery-shares",
+        f"must be KofN, as 2of3: K at least {FEWEST_NEEDED}, N at most {MOST_SHARES} and "
+        "not less than K",
+    )
