@@ -1,12 +1,17 @@
-"""Which vault holds a trail's keys: the section `keys.vault` of policy.yaml.
+"""The section `keys` of policy.yaml: the vault, and how long keys are used and kept.
 
-No secret stands here: a credential is named by the file that holds it. Nothing is read from
-the environment.
+A name that no key has is refused when the file is read: a hold that is spelled wrong would
+hold nothing. No secret stands here: a credential is named by the file that holds it. Nothing
+is read from the environment.
 """
 
 from typing import Annotated, TypeAlias
 
 import msgspec
+
+from phitrail.errors import InputError
+from phitrail.keys.names import parse_key_id
+from phitrail.keys.policies import PolicyOverride, check_overrides
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -86,3 +91,19 @@ class KeysSection(
     """The section `keys` of policy.yaml."""
 
     vault: VaultSettings = LocalVaultSettings()
+    policies: dict[str, PolicyOverride] = {}
+    notice_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
+    held: tuple[Text, ...] = ()
+    backups: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse names that no key has."""
+        is_known = True
+        try:
+            check_overrides(self.policies)
+            for written in self.held:
+                parse_key_id(written)
+        except InputError:
+            is_known = False
+        if not is_known:  # not in the `except`: what is shown names the section alone
+            raise ValueError("keys.policies or keys.held names no key")
