@@ -74,20 +74,41 @@ def put_in_place(files: DurableFiles, begun: BegunChange) -> None:
     files.remove(CHANGE)
 
 
-def _finish_change(directory: Path) -> None:
-    files = DurableFiles(directory)
+def read_change(directory: Path) -> BegunChange | None:
+    """Read the change that is on its way, if there is one.
+
+    Raises:
+        ConfigError: its file is damaged.
+        StorageError: it cannot be read.
+    """
     try:
-        data = files.read(CHANGE)
+        data = DurableFiles(directory).read(CHANGE)
     except FileNotFoundError:
-        return
+        return None
     begun = None
     with suppress(msgspec.MsgspecError, ValueError):
         begun = msgspec.json.decode(data, type=BegunChange)
     if begun is None:
         raise ConfigError(f"{directory / CHANGE} is damaged; put it back from a copy")
+    return begun
+
+
+def is_recorded(directory: Path, begun: BegunChange) -> bool:
+    """Say whether a change has happened: its event is in the journal.
+
+    Raises:
+        StorageError: the journal cannot be read.
+    """
     with closing(Journal.open(directory / JOURNAL, read_only=True)) as journal:
-        is_recorded = bool(find_event(journal, uuid_bytes(begun.event_id)))
-    if is_recorded:
+        return bool(find_event(journal, uuid_bytes(begun.event_id)))
+
+
+def _finish_change(directory: Path) -> None:
+    begun = read_change(directory)
+    if begun is None:
+        return
+    files = DurableFiles(directory)
+    if is_recorded(directory, begun):
         put_in_place(files, begun)
     else:
         files.remove(CHANGE)
