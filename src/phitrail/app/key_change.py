@@ -63,8 +63,8 @@ class KeyChange:
         transitions: what each version does; an event for each, in order.
         made: key files that are new, or wrapped anew.
         removed: versions whose files go.
-        summary: what was done as a whole, with the key that it was done to, if that is
-            an event of its own.
+        summary: what was done as a whole, with the key (or rule) that it was done to, if
+            that is an event of its own.
         facts: what the document says beside the transitions: counts, places, windows.
     """
 
@@ -72,7 +72,7 @@ class KeyChange:
     transitions: tuple[Transition, ...]
     made: tuple[KeyFile, ...] = ()
     removed: tuple[KeyId, ...] = ()
-    summary: tuple[EventType, KeyId] | None = None
+    summary: tuple[EventType, KeyId | str] | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -167,7 +167,9 @@ def _document(
 def _events(
     change: KeyChange, by: str, at: str, digest: str, now: datetime
 ) -> Sequence[CallerEvent]:
-    told = [(_EVENTS[one.after], one.key_id) for one in change.transitions]
+    told: list[tuple[EventType, KeyId | str]] = [
+        (_EVENTS[one.after], one.key_id) for one in change.transitions
+    ]
     if change.summary is not None:
         told.append(change.summary)
     return [

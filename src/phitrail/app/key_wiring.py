@@ -11,13 +11,14 @@ from pathlib import Path
 from phitrail.app import clock
 from phitrail.app.config import POLICY_FILE, Policy, read_policy
 from phitrail.app.key_handover import holding_keys
+from phitrail.app.key_profile import check_profile
 from phitrail.app.key_register import REGISTER, read_register
 from phitrail.app.pins import read_lines, read_pins
 from phitrail.errors import ConfigError
 from phitrail.keys.local_vault import LocalVault
 from phitrail.keys.register import KeyRegister, check_fingerprints
 from phitrail.keys.ring import KeyRing, Watched
-from phitrail.keys.settings import LocalVaultSettings, VaultSettings
+from phitrail.keys.settings import AwsKmsSettings, LocalVaultSettings, VaultSettings
 from phitrail.keys.vault import Vault
 
 KEYS = "keys"
@@ -31,7 +32,20 @@ def open_vault(directory: Path, settings: VaultSettings) -> Vault:
     """
     if isinstance(settings, LocalVaultSettings):
         return LocalVault.load(wrapping_directory(directory, settings))
+    if isinstance(settings, AwsKmsSettings):
+        return _open_aws_kms(directory, settings)
     raise ConfigError(f"no vault of kind {type(settings).__name__} is built yet")
+
+
+def _open_aws_kms(directory: Path, settings: AwsKmsSettings) -> Vault:
+    try:
+        from phitrail.keys.aws_kms import AwsKmsVault
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"`keys.vault` is AWS KMS, and its client is not installed ({error.name}); "
+            "run: pip install 'phitrail[aws]'"
+        ) from None
+    return AwsKmsVault(settings, directory)
 
 
 def make_vault(directory: Path, settings: VaultSettings, created_at: str) -> Vault:
@@ -66,17 +80,32 @@ def current_register(directory: Path) -> KeyRegister:
 
 
 def open_ring(
-    directory: Path, policy: Policy, *, may_lack: Collection[str] = ()
+    directory: Path,
+    policy: Policy,
+    *,
+    may_lack: Collection[str] = (),
+    is_for_changes: bool = False,
 ) -> KeyRing:
-    """Open the keys of a trail, held against its register.
+    """Open the keys of a trail for writing, held against its register.
+
+    Args:
+        directory: the trail.
+        policy: of the trail.
+        may_lack: names of keys that may be missing, since they are about to be replaced.
+        is_for_changes: whether the keys are opened to be changed: whatever profile or
+            suspension would refuse, they must be able to.
 
     Raises:
-        ConfigError: a key is missing, damaged or another one.
+        ConfigError: a key is missing, damaged or another one, or the production profile
+            refuses the local keyring.
         IntegrityError: the register is not signed by this trail's keys.
         VaultError: the vault does not answer, or refuses.
     """
     with holding_keys(directory):
-        return open_held_ring(directory, policy, may_lack=may_lack)
+        if not is_for_changes:
+            check_profile(policy, lambda: current_register(directory), clock.now())
+        ring = open_held_ring(directory, policy, may_lack=may_lack)
+    return ring.for_changes() if is_for_changes else ring
 
 
 def open_held_ring(
