@@ -65,6 +65,7 @@ class KeyChange:
         removed: versions whose files go.
         summary: what was done as a whole, with the key (or rule) that it was done to, if
             that is an event of its own.
+        summaries: likewise, where it was done to several.
         facts: what the document says beside the transitions: counts, places, windows.
     """
 
@@ -73,6 +74,7 @@ class KeyChange:
     made: tuple[KeyFile, ...] = ()
     removed: tuple[KeyId, ...] = ()
     summary: tuple[EventType, KeyId | str] | None = None
+    summaries: tuple[tuple[EventType, KeyId | str], ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -172,6 +174,7 @@ def _events(
     ]
     if change.summary is not None:
         told.append(change.summary)
+    told += change.summaries
     return [
         AuditEvent(
             event_type=kind,

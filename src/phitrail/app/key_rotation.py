@@ -5,6 +5,7 @@ opens it until it is destroyed. The identity map is indexed anew by `app.key_rek
 keys give way by a succession (`app.succession`), the vault's own key by `app.key_rewrap`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,7 +55,21 @@ def rotate_key(
     now: datetime,
     files: DurableFiles | None = None,
 ) -> Rotated:
-    """Give a key its next version, and leave the one before to open only.
+    """Do as `rotate_keys`, for one key."""
+    (rotated,) = rotate_keys(trail, [name], by=by, reason=reason, now=now, files=files)
+    return rotated
+
+
+def rotate_keys(
+    trail: Trail,
+    names: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    files: DurableFiles | None = None,
+) -> tuple[Rotated, ...]:
+    """Give keys their next versions, all at once, and leave those before to open only.
 
     A version in pre-activation is taken into use; without one a new one is made.
 
@@ -63,33 +78,52 @@ def rotate_key(
         StorageError: nothing was changed; or it was, and the next who opens the trail
             finishes it.
     """
+    names = tuple(dict.fromkeys(names))
+    if not names:
+        raise InputError.for_field("KEY", "name one or more")
+    for name in names:
+        _check_rotates_so(name)
+    at = format_time(now)
+    with changing_keys(trail) as found:
+        register = found
+        before = {name: register.active(name) for name in names}
+        transitions: list[Transition] = []
+        made: list[KeyFile] = []
+        after: list[KeyId] = []
+        for name in names:
+            if not register.versions(name):
+                raise InputError.for_field(
+                    "KEY", f"was not made yet; see `phitrail key create {name}`"
+                )
+            successor = succeed_version(register, name, trail.keys, now)
+            register = successor.register
+            transitions += successor.transitions
+            made += successor.made
+            after.append(successor.after)
+            ended = before[name]
+            if ended is not None:
+                register, moved = move(register, ended.key_id, KeyState.DEACTIVATED, at)
+                transitions.append(moved)
+        change = KeyChange(
+            register,
+            tuple(transitions),
+            tuple(made),
+            summaries=tuple((EventType.KEY_ROTATED, one) for one in after),
+        )
+        done = make_change(trail, change, by=by, reason=reason, now=now, files=files)
+    return tuple(
+        Rotated(None if old is None else old.key_id, new, done)
+        for old, new in zip(before.values(), after, strict=True)
+    )
+
+
+def _check_rotates_so(name: str) -> None:
     if kind_of_key(name) not in {KeyKind.SEAL, KeyKind.MAC}:
         raise InputError.for_field(
             "KEY",
             "is no key that seals or hashes; signing keys are rotated with --log and "
             "the recovery key",
         )
-    with changing_keys(trail) as register:
-        if not register.versions(name):
-            raise InputError.for_field(
-                "KEY", f"was not made yet; see `phitrail key create {name}`"
-            )
-        before = register.active(name)
-        successor = succeed_version(register, name, trail.keys, now)
-        rotated, transitions = successor.register, successor.transitions
-        if before is not None:
-            rotated, moved = move(
-                rotated, before.key_id, KeyState.DEACTIVATED, format_time(now)
-            )
-            transitions = (*transitions, moved)
-        change = KeyChange(
-            rotated,
-            transitions,
-            successor.made,
-            summary=(EventType.KEY_ROTATED, successor.after),
-        )
-        done = make_change(trail, change, by=by, reason=reason, now=now, files=files)
-    return Rotated(None if before is None else before.key_id, successor.after, done)
 
 
 def succeed_version(

@@ -123,7 +123,8 @@ class LocalVault:
         return _parse(text)[0]
 
     def newest_wrapping_version(self) -> int:
-        """Say which version wraps."""
+        """Say which version wraps; another process may have made it."""
+        self._look_for_more()
         return max(self._secrets)
 
     def rotate_wrapping_key(self, created_at: str) -> int:
@@ -145,7 +146,7 @@ class LocalVault:
             StorageError: one stands there still.
         """
         for version in [one for one in self._secrets if one < before]:
-            place = self._directory / f"{WRAPPING}.v{version}.json"
+            place = self._directory / _name_of(version)
             try:
                 place.unlink(missing_ok=True)
             except OSError as error:
@@ -181,6 +182,14 @@ class LocalVault:
         """Forget what was unwrapped."""
         self._signers.clear()
 
+    def _look_for_more(self) -> None:
+        """Read the versions that another process has made since."""
+        for place in self._directory.glob(f"{WRAPPING}.v*.json"):
+            if place.name not in {_name_of(version) for version in self._secrets}:
+                version, secret = _read(place)
+                self._ciphers[version] = AESGCM(unprotect(secret))
+                self._secrets[version] = secret
+
     def _encrypt(self, version: int, secret: bytes, context: bytes) -> str:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._ciphers[version].encrypt(nonce, secret, context)
@@ -188,6 +197,8 @@ class LocalVault:
 
     def _decrypt(self, wrapped: Wrapped) -> bytes:
         version, data = _parse(wrapped.text)
+        if version not in self._ciphers:
+            self._look_for_more()
         cipher = self._ciphers.get(version)
         if cipher is None:
             raise IntegrityError(
@@ -205,6 +216,10 @@ class LocalVault:
             ) from None
 
 
+def _name_of(version: int) -> str:
+    return f"{WRAPPING}.v{version}.json"
+
+
 def _parse(text: str) -> tuple[int, bytes]:
     match = _TEXT.fullmatch(text)
     if match is not None:
@@ -217,7 +232,7 @@ def _parse(text: str) -> tuple[int, bytes]:
 
 def _make(directory: Path, version: int, created_at: str) -> Protected[bytes]:
     secret = os.urandom(SECRET_BYTES)
-    place = directory / f"{WRAPPING}.v{version}.json"
+    place = directory / _name_of(version)
     file = _WrappingFile(
         name=WRAPPING,
         version=version,
@@ -241,9 +256,6 @@ def _read(place: Path) -> tuple[int, Protected[bytes]]:
     with suppress(msgspec.MsgspecError, ValueError):
         file = msgspec.json.decode(data, type=_WrappingFile)
         secret = base64.b64decode(file.secret, validate=True)
-        if (
-            len(secret) == SECRET_BYTES
-            and place.name == f"{WRAPPING}.v{file.version}.json"
-        ):
+        if len(secret) == SECRET_BYTES and place.name == _name_of(file.version):
             return file.version, Protected(secret)
     raise ConfigError(f"key file {place} is damaged; restore it from the key backup")
