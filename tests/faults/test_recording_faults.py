@@ -17,7 +17,7 @@ from phitrail.app.config import read_policy, read_tenant
 from phitrail.app.key_wiring import KEYS
 from phitrail.app.pins import JOURNAL
 from phitrail.app.verification import verify_trail
-from phitrail.app.wiring import Trail, open_trail, wire_log_keys
+from phitrail.app.wiring import Trail, open_trail, wire_log_keys, wire_map_keys
 from phitrail.capture.exchange import Systems
 from phitrail.capture.recorder import Recorder
 from phitrail.capture.text_hash import TextHasher
@@ -30,7 +30,6 @@ from phitrail.identity.map import IdentityMap
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
 from phitrail.keys.ring import KeyRing
-from phitrail.keys.sealing import Sealer
 from phitrail.tlog.appender import Appender
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.receipt import Receipt
@@ -63,8 +62,7 @@ def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trai
     subjects = IdentityMap(
         directory / wiring.IDENTITY,
         tenant=tenant.tenant,
-        index=Mac(keys, names.IDENTITY_INDEX).digest,
-        seal=Sealer(keys, names.IDENTITY_SEAL),
+        keys=wire_map_keys(keys),
         connect=identity,
     )
     try:
@@ -86,6 +84,7 @@ def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trai
         tenant,
         read_policy(directory),
         keys,
+        log_keys,
         log_keys,
         recorder,
         TextHasher(Mac(keys, names.TEXT_HASH).written),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.faults.steps import Fault, Kind, faulty_connect
-from tests.identity.test_map import open_map
+from tests.identity.test_map import map_keys, open_map
 
 from phitrail.errors import ConfigError, PhitrailError, StorageError
 from phitrail.events.codes import IdentifierClass
@@ -39,8 +39,7 @@ def open_aliases(
         place / "identity.db",
         tenant=tenant,
         identity=identity,
-        index=Mac(keys, "identity-index").digest,
-        seal=Sealer(keys, "identity-seal"),
+        keys=map_keys(keys),
         **more,
     )
 

@@ -15,12 +15,20 @@ from phitrail.events.protected import Protected
 from phitrail.identity import map as module
 from phitrail.identity.lookup import find_surrogate
 from phitrail.identity.map import CONTEXT, IdentityMap, create_identity_map
+from phitrail.identity.standing import MapKeys
 from phitrail.identity.surrogate import check_opening, parse_surrogate
 from phitrail.keys.mac import Mac
 from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 
 CANARY = "Canary-Wilhelmina-1899"
+
+
+def map_keys(keys: KeyRing) -> MapKeys:
+    """Give a map the keys of a ring."""
+    return MapKeys(
+        Mac(keys, "identity-index"), Sealer(keys, "identity-seal"), keys.refresh
+    )
 
 
 def open_map(
@@ -31,8 +39,7 @@ def open_map(
     return IdentityMap(
         directory / "identity.db",
         tenant=tenant,
-        index=Mac(keys, "identity-index").digest,
-        seal=Sealer(keys, "identity-seal"),
+        keys=map_keys(keys),
         **more,
     )
 

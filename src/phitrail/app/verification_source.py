@@ -32,6 +32,7 @@ from phitrail.evidence.keyring import (
 from phitrail.evidence.verify import Outside
 from phitrail.identity.aliases import count_damaged_aliases
 from phitrail.identity.map import count_damaged, find_unexplained
+from phitrail.identity.standing import hold_snapshot
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
 from phitrail.keys.sealing import Sealer
@@ -291,11 +292,12 @@ def check_identity_map(directory: Path, findings: Findings) -> None:
         ConfigError: a key is missing or damaged.
         StorageError: the map cannot be read, and not because it is damaged.
     """
-    keys = open_reading_ring(directory)
     try:
         with closing(
             open_database(directory / wiring.IDENTITY, read_only=True)
         ) as identity:
+            hold_snapshot(identity)  # before the keys: none of its rows is newer
+            keys = open_reading_ring(directory)
             index = Mac(keys, names.IDENTITY_INDEX).digest_under
             seal = Sealer(keys, names.IDENTITY_SEAL)
             damaged = count_damaged(identity, index=index, seal=seal)

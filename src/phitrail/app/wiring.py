@@ -31,6 +31,7 @@ from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.codes import Log
 from phitrail.identity.aliases import Aliases
 from phitrail.identity.map import IdentityMap
+from phitrail.identity.standing import MapKeys
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
 from phitrail.keys.ring import KeyRing, SigningKey
@@ -201,14 +202,12 @@ def assemble(
     with ExitStack() as opened:
         opened.callback(journal.close)
         registered = [one.source for one in read_sources(directory)]
+        map_keys = wire_map_keys(keys)
         identity = IdentityMap(
-            directory / IDENTITY,
-            tenant=tenant.tenant,
-            index=Mac(keys, names.IDENTITY_INDEX).digest,
-            seal=Sealer(keys, names.IDENTITY_SEAL),
+            directory / IDENTITY, tenant=tenant.tenant, keys=map_keys
         )
         opened.callback(identity.close)
-        aliases = _open_aliases(directory, tenant, policy, keys, identity)
+        aliases = _open_aliases(directory, tenant, policy, map_keys, identity)
         if aliases is not None:
             opened.callback(aliases.close)
         appender = Appender(journal, directory / APPEND_LOCK, log_keys)
@@ -241,7 +240,7 @@ def _open_aliases(
     directory: Path,
     tenant: Tenant,
     policy: Policy,
-    keys: KeyRing,
+    keys: MapKeys,
     identity: IdentityMap,
 ) -> Aliases | None:
     """Open the aliases of patients, where a guard asks for them."""
@@ -252,8 +251,7 @@ def _open_aliases(
         directory / IDENTITY,
         tenant=tenant.tenant,
         identity=identity,
-        index=Mac(keys, names.IDENTITY_INDEX).digest,
-        seal=Sealer(keys, names.IDENTITY_SEAL),
+        keys=keys,
         mrn_system=system if system == MRN_SYSTEM else None,
     )
 
@@ -265,6 +263,15 @@ def _shown_keys(keys: KeyRing, log_keys: Mapping[str, LogKeys]) -> dict[str, Log
         )
         for log in Log
     }
+
+
+def wire_map_keys(keys: KeyRing) -> MapKeys:
+    """Hand the identity map its keys, and how they are read anew."""
+    return MapKeys(
+        Mac(keys, names.IDENTITY_INDEX),
+        Sealer(keys, names.IDENTITY_SEAL),
+        keys.refresh,
+    )
 
 
 def wire_log_keys(

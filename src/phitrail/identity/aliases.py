@@ -5,13 +5,15 @@ member id, e-mail address and phone number its patients have; each stands here a
 The one question that is answered: is this the identifier of somebody else?
 
 1. A row is found by its blind index, HMAC-SHA256(index key, [domain, tenant, class, spelled
-   value]); the value stands sealed beside it, so that rows can be indexed anew under another
-   key. The file shows nobody what it holds. Names are never kept.
+   value]), under whichever version of that key it stands (`identity.standing`); the value
+   stands sealed beside it, so that rows can be indexed anew under another one. The file
+   shows nobody what it holds. Names are never kept.
 2. A row is committed (fsync) before the access that brought it goes on.
 3. An identifier may be borne by several patients, as the phone of a household is. It is
    another's where somebody bears it and none of the patients asked about does. One that more
    than `MOST_BEARERS` bear, as the phone of a ward, names nobody.
-4. In memory stand blind indexes of rows that are known to be there, never a value.
+4. In memory stand blind indexes of rows that are known to be there, under whichever
+   version, never a value.
 5. Where patients are named by their MRN, the identity map itself knows them too.
 
 A row without a leaf is harmless. Aliases are never taken back: a number that was corrected
@@ -20,6 +22,7 @@ stays one that a patient had.
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -30,12 +33,14 @@ from phitrail.durable.database import (
     storage_error,
     transaction,
 )
+from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
 from phitrail.errors import ConfigError, InputError, IntegrityError
 from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import IdentifierClass
-from phitrail.identity.map import IdentityMap, Seal, SubjectKey
+from phitrail.identity.map import IdentityMap, SubjectKey
 from phitrail.identity.spelling import spell
+from phitrail.identity.standing import MapKeys, Seal, has_table, only_listed
 from phitrail.identity.surrogate import parse_surrogate
 
 TABLE = """
@@ -64,10 +69,9 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a row is made of; sealed only if it is not there yet."""
+    """What a row is made of, by its index when it was asked for."""
 
     blind: bytes
-    version: int
     surrogate: bytes
     plain: bytes = field(repr=False)
 
@@ -85,8 +89,7 @@ class Aliases:
         *,
         tenant: str,
         identity: IdentityMap,
-        index: Callable[[bytes], tuple[int, bytes]],
-        seal: Seal,
+        keys: MapKeys,
         mrn_system: str | None = None,
         connect: Connect = sqlite3.connect,
     ) -> None:
@@ -96,25 +99,24 @@ class Aliases:
             path: the file of the identity map, which must be there.
             tenant: whose patients they are.
             identity: the map itself, open.
-            index: the blind index of bytes under the key in use.
-            seal: seals what stands behind a row.
+            keys: those of the map.
             mrn_system: the system of the map whose identifiers are MRNs, if one is.
             connect: a seam for fault tests.
         """
         self._tenant = tenant
         self._identity = identity
-        self._index = index
-        self._seal = seal
+        self._keys = keys
         self._mrn_system = mrn_system
         self._known: set[tuple[bytes, bytes]] = set()
         self._asking = Lock()
-        self._database = open_database(path, connect=connect)
-        try:
+        with ExitStack() as opened:
+            self._database = open_database(path, connect=connect)
+            opened.callback(self._database.close)
             _make_table(self._database)
             self._questions = open_database(path, connect=connect, read_only=True)
-        except BaseException:
-            self._database.close()
-            raise
+            opened.callback(self._questions.close)
+            self._between_processes = FileLock(path.with_suffix(".lock"))
+            opened.pop_all()
         self._queue: GroupCommit[tuple[_Row, ...], None] = GroupCommit(
             self._commit, name="the aliases of patients"
         )
@@ -164,6 +166,7 @@ class Aliases:
         self._queue.close()
         self._questions.close()
         self._database.close()
+        self._between_processes.close()
 
     def _surrogates(self, patients: Collection[SubjectKey]) -> set[bytes]:
         identity = self._identity
@@ -174,8 +177,12 @@ class Aliases:
         spelled = spell(kind, value)
         bearers: set[bytes] = set()
         if spelled is not None:
-            _, blind = self._index(_plain(self._tenant, kind, spelled))
-            bearers = self._read(blind)
+            plain = _plain(self._tenant, kind, spelled)
+            with self._asking:
+                found = self._keys.find(
+                    self._questions, "alias", plain, MOST_BEARERS + 1
+                )
+            bearers = set(found)
         if kind is IdentifierClass.MRN and self._mrn_system is not None:
             written = self._find_subject((self._mrn_system, value.strip()))
             if written is not None:
@@ -188,29 +195,20 @@ class Aliases:
         except InputError:  # too long or not printable: nobody is called that
             return None
 
-    def _read(self, blind: bytes) -> set[bytes]:
-        try:
-            with self._asking:
-                rows = self._questions.execute(
-                    "SELECT surrogate FROM alias WHERE blind = ? LIMIT ?",
-                    (blind, MOST_BEARERS + 1),
-                ).fetchall()
-        except sqlite3.Error as error:
-            raise storage_error("the identity map", error) from error
-        return {row[0] for row in rows}
-
     def _fresh(
         self, aliases: Sequence[Alias], surrogates: Sequence[str]
     ) -> tuple[_Row, ...]:
         """Make the rows that are not known to be there."""
         rows: dict[tuple[bytes, bytes], _Row] = {}
+        index = self._keys.index
+        version = index.version_in_use() if aliases else 0
         for alias, written in zip(aliases, surrogates, strict=True):
             spelled = spell(alias.kind, alias.value)
             if spelled is None:
                 continue
             plain = _plain(self._tenant, alias.kind, spelled)
-            version, blind = self._index(plain)
-            row = _Row(blind, version, parse_surrogate(written), plain)
+            blind = index.digest_under(version, plain)
+            row = _Row(blind, parse_surrogate(written), plain)
             if row.key not in self._known:
                 rows[row.key] = row
         return tuple(rows.values())
@@ -225,23 +223,25 @@ class Aliases:
         wanted = {row.key: row for rows in items for row in rows}
         missing = [row for row in wanted.values() if not self._stands(row)]
         if missing:
-            with transaction(self._database):
+            with self._between_processes, transaction(self._database):
+                version = self._keys.admit(self._database)
                 for row in missing:
-                    sealed = self._seal.seal(row.plain, CONTEXT + row.surrogate)
-                    self._database.execute(
-                        "INSERT OR IGNORE INTO alias VALUES (?, ?, ?, ?)",
-                        (row.blind, row.version, row.surrogate, sealed),
-                    )
+                    if not self._stands(row):
+                        self._insert(row, version)
         return [None] * len(items)
 
     def _stands(self, row: _Row) -> bool:
-        try:
-            found = self._database.execute(
-                "SELECT 1 FROM alias WHERE blind = ? AND surrogate = ?", row.key
-            ).fetchone()
-        except sqlite3.Error as error:
-            raise storage_error("the identity map", error) from error
-        return found is not None
+        return bool(
+            self._keys.find(self._database, "alias", row.plain, 1, row.surrogate)
+        )
+
+    def _insert(self, row: _Row, version: int) -> None:
+        blind = self._keys.index.digest_under(version, row.plain)
+        sealed = self._keys.seal.seal(row.plain, CONTEXT + row.surrogate)
+        self._database.execute(
+            "INSERT INTO alias VALUES (?, ?, ?, ?)",
+            (blind, version, row.surrogate, sealed),
+        )
 
 
 def count_damaged_aliases(
@@ -258,8 +258,9 @@ def count_damaged_aliases(
         StorageError: the map cannot be read.
     """
     try:
-        if not _has_table(database):
+        if not has_table(database, "alias"):
             return 0
+        index = only_listed(database, index)
         rows = database.execute(
             "SELECT blind, index_version, surrogate, sealed FROM alias"
         )
@@ -282,20 +283,9 @@ def _is_whole(
 
 
 def _make_table(database: sqlite3.Connection) -> None:
-    try:
-        if _has_table(database):
-            return
-    except sqlite3.Error as error:
-        raise storage_error("the identity map", error) from error
-    with transaction(database):
-        database.execute(TABLE)
-
-
-def _has_table(database: sqlite3.Connection) -> bool:
-    found = database.execute(
-        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alias'"
-    ).fetchone()
-    return found is not None
+    if not has_table(database, "alias"):
+        with transaction(database):
+            database.execute(TABLE)
 
 
 def _patients(aliases: Sequence[Alias]) -> list[SubjectKey]:

@@ -1,12 +1,13 @@
 """The identity map: one sealed row for each subject, durable before a leaf names it.
 
 1. A row is found by its blind index, HMAC-SHA256(index key, subject): equal identifiers
-   meet, and the file shows nobody who they are.
+   meet, and the file shows nobody who they are. Which versions of that key stand in the
+   file, and how a subject is found across them, is `identity.standing`.
 2. Identifier and salt are sealed; the surrogate stands in clear, as it does in leaves.
 3. A new row is committed (fsync) before its surrogate is given out. An identity without a
    leaf is harmless, a leaf without an identity is a defect.
-4. Two processes may meet at one subject: the blind index is unique, the loser reads the
-   winner's row.
+4. Two processes may meet at one subject: whoever makes a row has looked again within the
+   same transaction, the loser reads the winner's row.
 5. A map that was lost is not made anew: known patients would get second surrogates.
 
 A cache in memory maps identifiers to surrogates; it lives and dies with the process.
@@ -15,8 +16,10 @@ A cache in memory maps identifiers to surrogates; it lives and dies with the pro
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from threading import Lock
+from typing import TypeAlias
 
 from phitrail.durable.database import (
     Connect,
@@ -28,6 +31,13 @@ from phitrail.durable.lock import FileLock
 from phitrail.durable.queue import GroupCommit
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.canonical import check_identifier
+from phitrail.identity.standing import (
+    TABLE,
+    MapKeys,
+    Seal,
+    list_versions_once,
+    only_listed,
+)
 from phitrail.identity.surrogate import (
     SALT_BYTES,
     check_opening,
@@ -37,29 +47,20 @@ from phitrail.identity.surrogate import (
     written_surrogate,
 )
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS subject (
     blind BLOB PRIMARY KEY,
     index_version INTEGER NOT NULL,
     surrogate BLOB NOT NULL UNIQUE,
     sealed BLOB NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+{TABLE}
 """
 CACHE_SUBJECTS = 262_144
 CONTEXT = b"phitrail/identity/v1|"
 
 SubjectKey: TypeAlias = tuple[str, str]
 """(system, identifier), opened: never stored, never shown"""
-
-
-class Seal(Protocol):
-    """What the map needs of a sealing key; wiring hands it in."""
-
-    def seal(self, plain: bytes, context: bytes) -> bytes:
-        """Seal bytes under a context."""
-
-    def open(self, envelope: bytes, context: bytes) -> bytes:
-        """Open bytes under the same context."""
 
 
 def create_identity_map(path: Path) -> None:
@@ -79,19 +80,20 @@ class IdentityMap:
         path: Path,
         *,
         tenant: str,
-        index: Callable[[bytes], tuple[int, bytes]],
-        seal: Seal,
+        keys: MapKeys,
         connect: Connect = sqlite3.connect,
     ) -> None:
         self._tenant = tenant
-        self._index = index
-        self._seal = seal
-        self._database = open_database(path, connect=connect)
-        try:
+        self._keys = keys
+        self._asking = Lock()
+        with ExitStack() as opened:
+            self._database = open_database(path, connect=connect)
+            opened.callback(self._database.close)
+            list_versions_once(self._database)
+            self._questions = open_database(path, connect=connect, read_only=True)
+            opened.callback(self._questions.close)
             self._between_processes = FileLock(path.with_suffix(".lock"))
-        except BaseException:
-            self._database.close()
-            raise
+            opened.pop_all()
         self._cache: dict[SubjectKey, str] = {}
         self._queue: GroupCommit[tuple[SubjectKey, ...], tuple[str, ...]] = GroupCommit(
             self._commit, name="the identity map"
@@ -129,8 +131,9 @@ class IdentityMap:
             StorageError: the map cannot be read.
         """
         _check((subject,))
-        found = self._find({subject: self._blind(subject)})
-        return written_surrogate(found[subject]) if found else None
+        with self._asking:
+            found = self._find(self._questions, subject)
+        return None if found is None else written_surrogate(found)
 
     def _remember(
         self, keys: Sequence[SubjectKey], surrogates: tuple[str, ...]
@@ -144,48 +147,37 @@ class IdentityMap:
         self, items: Sequence[tuple[SubjectKey, ...]]
     ) -> Sequence[tuple[str, ...] | Exception]:
         """Find or make the rows of one batch; runs on the writer thread alone."""
-        wanted = {key for keys in items for key in keys}
-        rows = {key: self._blind(key) for key in wanted}
-        found = self._find(rows)
-        if len(found) < len(rows):
+        found: dict[SubjectKey, bytes] = {}
+        unmet: list[SubjectKey] = []
+        for key in {key for keys in items for key in keys}:
+            known = self._find(self._database, key)
+            if known is None:
+                unmet.append(key)
+            else:
+                found[key] = known
+        if unmet:
             with self._between_processes, transaction(self._database):
-                for key in rows.keys() - found.keys():
-                    self._insert(*rows[key])
-                found = self._find(rows)
+                version = self._keys.admit(self._database)
+                for key in unmet:
+                    known = self._find(self._database, key)
+                    found[key] = known or self._insert(key, version)
         return [tuple(written_surrogate(found[key]) for key in keys) for keys in items]
 
-    def _blind(self, key: SubjectKey) -> tuple[bytes, int, bytes]:
+    def _find(self, database: sqlite3.Connection, key: SubjectKey) -> bytes | None:
         subject = subject_bytes(self._tenant, *key)
-        version, blind = self._index(subject)
-        return subject, version, blind
+        found = self._keys.find(database, "subject", subject, 1)
+        return found[0] if found else None
 
-    def _find(
-        self, rows: dict[SubjectKey, tuple[bytes, int, bytes]]
-    ) -> dict[SubjectKey, bytes]:
-        found: dict[SubjectKey, bytes] = {}
-        try:
-            for key, (_, _, blind) in rows.items():
-                row = self._database.execute(
-                    "SELECT surrogate FROM subject WHERE blind = ?", (blind,)
-                ).fetchone()
-                if row is not None:
-                    found[key] = row[0]
-        except sqlite3.Error as error:
-            raise storage_error("the identity map", error) from error
-        return found
-
-    def _insert(self, subject: bytes, version: int, blind: bytes) -> None:
-        salt = os.urandom(SALT_BYTES)
+    def _insert(self, key: SubjectKey, version: int) -> bytes:
+        subject, salt = subject_bytes(self._tenant, *key), os.urandom(SALT_BYTES)
         surrogate = compute_surrogate(salt, subject)
+        blind = self._keys.index.digest_under(version, subject)
+        sealed = self._keys.seal.seal(salt + subject, CONTEXT + surrogate)
         self._database.execute(
-            "INSERT OR IGNORE INTO subject VALUES (?, ?, ?, ?)",
-            (
-                blind,
-                version,
-                surrogate,
-                self._seal.seal(salt + subject, CONTEXT + surrogate),
-            ),
+            "INSERT INTO subject VALUES (?, ?, ?, ?)",
+            (blind, version, surrogate, sealed),
         )
+        return surrogate
 
     def missing(self, surrogates: Sequence[str]) -> list[str]:
         """Return those surrogates that no row explains.
@@ -193,11 +185,13 @@ class IdentityMap:
         Raises:
             StorageError: the map cannot be read.
         """
-        return find_unexplained(self._database, surrogates)
+        with self._asking:
+            return find_unexplained(self._questions, surrogates)
 
     def close(self) -> None:
         """Commit what waits and close the file."""
         self._queue.close()
+        self._questions.close()
         self._database.close()
         self._between_processes.close()
 
@@ -215,6 +209,8 @@ def count_damaged(
 ) -> int:
     """Count the rows that do not open to their own surrogate and blind index.
 
+    One under a version that the file does not list cannot be found: it counts too.
+
     Args:
         database: an identity map.
         index: the blind index of a subject under a version of its key.
@@ -223,6 +219,7 @@ def count_damaged(
     Raises:
         StorageError: the map cannot be read.
     """
+    index = only_listed(database, index)
     try:
         rows = database.execute(
             "SELECT blind, index_version, surrogate, sealed FROM subject"

@@ -25,8 +25,16 @@ class Mac:
 
     def digest(self, data: bytes) -> tuple[int, bytes]:
         """Return the key version in use and the 32-byte HMAC."""
-        version = self.keys.newest_version(self.name)
+        version = self.version_in_use()
         return version, self.digest_under(version, data)
+
+    def version_in_use(self) -> int:
+        """Return the key version that hashes what is new.
+
+        Raises:
+            StorageError: none is in use.
+        """
+        return self.keys.newest_version(self.name)
 
     def digest_under(self, version: int, data: bytes) -> bytes:
         """Return the 32-byte HMAC under one key version.
@@ -46,7 +54,7 @@ class Mac:
 
     def written(self, data: bytes) -> str:
         """Return `hmac-sha256:<version>:<43 characters base64url>` (ADR 0001)."""
-        return self.written_under(self.keys.newest_version(self.name), data)
+        return self.written_under(self.version_in_use(), data)
 
     def written_under(self, version: int, data: bytes) -> str:
         """Return the written hash under one key version.

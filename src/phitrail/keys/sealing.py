@@ -27,7 +27,10 @@ from phitrail.events.unprotect import unprotect
 from phitrail.keys.ring import KeyRing
 
 MAGIC = b"PTSEAL1"
+HEADER_BYTES = len(MAGIC) + 1 + 255 + 2
+"""As much of an envelope says under which key it is, at most."""
 _KEY_BYTES = 32
+_VERSION_BYTES = 2
 _WRAPPED_BYTES = 40
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -44,18 +47,22 @@ class Sealer:
         """Return an envelope that opens under the same context only."""
         version, secret = self.keys.newest(self.name)
         data_key, nonce = os.urandom(_KEY_BYTES), os.urandom(_NONCE_BYTES)
-        name = self.name.encode()
-        header = b"".join(
-            (
-                MAGIC,
-                bytes([len(name)]),
-                name,
-                version.to_bytes(2, "big"),
-                aes_key_wrap(unprotect(secret), data_key),
-                nonce,
-            )
-        )
+        wrapped = aes_key_wrap(unprotect(secret), data_key)
+        header = self.beginning(version) + wrapped + nonce
         return header + AESGCM(data_key).encrypt(nonce, plain, header + context)
+
+    def version_in_use(self) -> int:
+        """Return the key version that seals what is new.
+
+        Raises:
+            StorageError: none is in use.
+        """
+        return self.keys.newest_version(self.name)
+
+    def beginning(self, version: int) -> bytes:
+        """Return how every envelope under a key version begins, and none under another."""
+        name = self.name.encode()
+        return MAGIC + bytes([len(name)]) + name + version.to_bytes(2, "big")
 
     def open(self, envelope: bytes, context: bytes) -> bytes:
         """Return what was sealed.
@@ -93,3 +100,20 @@ class Sealer:
                 f"a sealed envelope does not open under key {self.name} version "
                 f"{version}: altered, moved from elsewhere, or the wrong key file"
             ) from None
+
+
+def read_header(envelope: bytes) -> tuple[str, int]:
+    """Read under which key and version an envelope is, of its first bytes; opens nothing.
+
+    `HEADER_BYTES` of them are enough for any envelope.
+
+    Raises:
+        IntegrityError: it is cut or is none.
+    """
+    place = len(MAGIC)
+    length = envelope[place] if len(envelope) > place else 0
+    end = place + 1 + length + _VERSION_BYTES
+    name = envelope[place + 1 : place + 1 + length]
+    if not envelope.startswith(MAGIC) or len(envelope) < end or not name.isascii():
+        raise IntegrityError("a sealed envelope is cut or is none")
+    return name.decode("ascii"), int.from_bytes(envelope[end - _VERSION_BYTES : end])
