@@ -1,7 +1,5 @@
 """A pasted text is found by its keyed hashes, and the log itself must bear the answer out."""
 
-import base64
-import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,12 +9,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from phitrail.keys.fingerprints import print_fingerprints
 from tests.trails import NOW, copy_trail, read_leaves, record_events
 
 from phitrail.app import clock
 from phitrail.app.documents import open_document
-from phitrail.app.key_wiring import KEYS
+from phitrail.app.key_change import KeyChange, changing_keys, make_change
+from phitrail.app.key_rotation import rotate_key
 from phitrail.app.matching import (
     MatchDocument,
     Matching,
@@ -27,15 +25,16 @@ from phitrail.app.matching import (
 from phitrail.app.running import run_trail
 from phitrail.app.table_store import open_store
 from phitrail.app.tables import advance_tables, rebuild_tables
-from phitrail.app.wiring import FINGERPRINTS, Trail, open_trail
+from phitrail.app.wiring import Trail, open_trail
 from phitrail.capture.text_match import MatchedForm
 from phitrail.errors import InputError, IntegrityError
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, Log
+from phitrail.events.ids import format_time
 from phitrail.events.protected import Protected
-from phitrail.keys.key_file import KeyFile
-from phitrail.keys.names import TEXT_HASH, KeyKind
-from phitrail.keys.ring import KeyRing
+from phitrail.keys.names import TEXT_HASH, KeyId
+from phitrail.keys.register import move
+from phitrail.keys.states import KeyState
 from phitrail.projection.segments import Manifest, hash_file
 from phitrail.sdk.connect import connect
 from phitrail.tlog.checkpoint import open_checkpoint
@@ -236,26 +235,9 @@ def test_a_log_without_hashes_of_texts_is_refused(directory: Path) -> None:
 
 
 def rotate_text_key(directory: Path) -> None:
-    """Add a version of the text key, as a rotation will."""
-    place = directory / KEYS / f"{TEXT_HASH}.v2.json"
-    place.write_bytes(
-        msgspec.json.encode(
-            KeyFile(
-                name=TEXT_HASH,
-                kind=KeyKind.MAC,
-                version=2,
-                created_at="2026-11-22T00:00:00.000Z",
-                secret=base64.b64encode(secrets.token_bytes(32)).decode(),
-            )
-        )
-    )
-    place.chmod(0o600)
-    _list_keys(directory)
-
-
-def _list_keys(directory: Path) -> None:
-    listed = print_fingerprints(KeyRing.load(directory / KEYS))
-    (directory / FINGERPRINTS).write_bytes(listed)
+    """Give the text key its next version."""
+    with opened(directory) as trail:
+        rotate_key(trail, TEXT_HASH, by=BY, reason="a test", now=clock.now())
 
 
 def test_a_text_is_found_under_every_version_of_the_key(directory: Path) -> None:
@@ -270,12 +252,20 @@ def test_a_text_is_found_under_every_version_of_the_key(directory: Path) -> None
     assert forms(matching) == [MatchedForm.EXACT] * 2
 
 
+def destroy_text_key(directory: Path) -> None:
+    """Destroy the first version of the text key, whatever stands under it."""
+    key_id, now = KeyId(TEXT_HASH, 1), clock.now()
+    with opened(directory) as trail, changing_keys(trail) as register:
+        after, moved = move(register, key_id, KeyState.DESTROYED, format_time(now))
+        change = KeyChange(after, (moved,), removed=(key_id,))
+        make_change(trail, change, by=BY, reason="a test", now=now)
+
+
 def test_a_key_version_that_is_gone_is_told(directory: Path) -> None:
     """What was hashed under a lost key must not pass as "never said"."""
     rotate_text_key(directory)
     use(directory)
-    (directory / KEYS / f"{TEXT_HASH}.v1.json").unlink()
-    _list_keys(directory)
+    destroy_text_key(directory)
 
     matching = match(directory, ANSWER)
 

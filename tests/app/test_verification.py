@@ -28,10 +28,13 @@ from phitrail.app.wiring import open_trail, wire_log_keys
 from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.canonical import encode_leaf
 from phitrail.events.codes import EventType, Log
-from phitrail.events.ids import uuid_bytes
+from phitrail.events.ids import format_time, uuid_bytes
 from phitrail.events.security import SecurityEvent
 from phitrail.evidence.findings import Check
 from phitrail.evidence.verify import Mode
+from phitrail.keys.key_file import make_key
+from phitrail.keys.local_vault import LocalVault
+from phitrail.keys.names import KeyId, KeyKind
 from phitrail.keys.ring import KeyRing
 from phitrail.sdk import connect
 from phitrail.tlog.checkpoint import Checkpoint
@@ -597,11 +600,17 @@ def test_a_missing_tile_and_bundle_do_not_hide_another_finding(
 
 
 def test_many_findings_of_one_cause_are_counted_and_not_all_told(
-    busy: Busy, copy: Path, tmp_path: Path
+    busy: Busy, copy: Path
 ) -> None:
     """A wrong key shows at every bundle; a page of it would hide the rest."""
-    other = found(tmp_path / "other")
-    shutil.copy2(other / KEYS / "audit-seal.v1.json", copy / KEYS)
+    wrong, _ = make_key(
+        KeyId("audit-seal", 1),
+        KeyKind.SEAL,
+        format_time(NOW),
+        LocalVault.load(copy / KEYS),
+        None,
+    )
+    (copy / KEYS / wrong.file_name).write_bytes(wrong.encode())
 
     verified = verify_trail(copy, outside=busy.outside)
 

@@ -407,7 +407,7 @@ def test_all_keys_of_another_trail_are_refused(trail_dir: Path, tmp_path: Path) 
     shutil.rmtree(trail_dir / KEYS)
     shutil.copytree(tmp_path / "other" / KEYS, trail_dir / KEYS)
 
-    with pytest.raises(ConfigError, match="not those that the genesis"):
+    with pytest.raises(ConfigError, match="not the one that this trail was made with"):
         open_trail(trail_dir)
 
 
