@@ -2,7 +2,8 @@
 
 1. An identifier becomes a surrogate only for somebody who stays within the number of
    look-ups that policy gives an hour; each look-up is recorded, found or not.
-2. What is asked is answered from the tables, up to the sizes that `as_of` says.
+2. What is asked is answered from the tables, up to the sizes that `as_of` says; rows of
+   entries under a compromised key are refused, as the entries are (`app.quarantine`).
 3. One `audit_log_read` is recorded: who, which log, the digest of the filter, how many
    entries. If that cannot be recorded, nothing is shown.
 4. Proofs are made from the log, not from the tables: each is verified here as an outsider
@@ -19,6 +20,7 @@ import msgspec
 
 from phitrail.app.documents import keep_document
 from phitrail.app.proof_files import write_proof_files
+from phitrail.app.quarantine import check_all_rows, check_rows
 from phitrail.app.query_answer import Answer, answer_filter
 from phitrail.app.query_filter import MAX_ROWS, Filter, check_filter
 from phitrail.app.reading import COMPONENT, record_read, verified_proof
@@ -61,7 +63,8 @@ def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
 
     Raises:
         InputError: the filter or the SQL does not fit; the message names the field.
-        RefusedError: too many look-ups of identifiers within the hour.
+        RefusedError: too many look-ups of identifiers within the hour, or something of
+            the answer is in quarantine.
         IntegrityError: tables or log are damaged; the message says what to run.
         StorageError: it could not be answered or recorded; nothing is shown.
     """
@@ -75,6 +78,7 @@ def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
             if wanted.sql is not None
             else answer_filter(tables, wanted, is_all=question.is_all_columns)
         )
+    _check_quarantine(trail, wanted, answer)
     record_read(
         trail,
         wanted.log,
@@ -86,6 +90,14 @@ def ask(trail: Trail, question: Question, *, by: str, now: datetime) -> Answer:
         now=now,
     )
     return answer
+
+
+def _check_quarantine(trail: Trail, wanted: Filter, answer: Answer) -> None:
+    """Refuse rows of entries under a compromised key; of SQL, nobody knows which."""
+    if wanted.sql is None and INDEX in answer.rows.column_names:
+        check_rows(trail, answer.log, map(int, answer.rows[INDEX].to_pylist()))
+    else:
+        check_all_rows(trail)
 
 
 def _ask_sql(tables: Tables, wanted: Filter, sql: str) -> Answer:

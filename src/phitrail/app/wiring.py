@@ -121,22 +121,27 @@ class Trail:
         self.identity.close()
 
 
-def open_trail(directory: Path, *, source: Source | None = None) -> Trail:
+def open_trail(
+    directory: Path, *, source: Source | None = None, is_for_key_changes: bool = False
+) -> Trail:
     """Open a trail for writing and reading, and finish what a succession left undone.
 
     Args:
         directory: where it stands.
         source: the epoch that this process numbers its events in, where it is a source.
+        is_for_key_changes: whether it is opened to change keys and for nothing else:
+            under a suspended key, or one that the profile refuses, that alone is recorded.
 
     Raises:
-        ConfigError: there is no trail, or a file or key is missing or wrong.
+        ConfigError: there is no trail, or a file or key is missing or wrong, or the
+            production profile refuses the local keyring.
         StorageError: a file cannot be opened.
         IntegrityError: the journal is behind a checkpoint that came back from outside, or
             the keyring does not continue what genesis pins.
     """
     tenant, policy = read_tenant(directory), read_policy(directory)
     begun = put_successors_in_place(directory)
-    keys = open_ring(directory, policy)
+    keys = open_ring(directory, policy, is_for_changes=is_for_key_changes)
     log_keys = wire_log_keys(tenant.tenant, keys, read_lines(directory))
     check_pins(directory, log_keys)
     journal = Journal.open(directory / JOURNAL)

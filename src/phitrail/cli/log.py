@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from phitrail.app import clock
+from phitrail.app.break_glass import run_for_reading
 from phitrail.app.export import ExportFormat, export_log
 from phitrail.app.reading import (
     ProvenEntry,
@@ -24,12 +25,12 @@ from phitrail.app.reading import (
     system_user,
     tail_entries,
 )
-from phitrail.app.running import run_trail
 from phitrail.cli import history, match, query, unclosed
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
     AsJson,
+    BreakGlass,
     Entry,
     OneLog,
     Reader,
@@ -86,14 +87,14 @@ def show(
     log: OneLog = Log.AUDIT,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """Show one entry, or every part of one event."""
     output = Output(as_json)
-    with run_trail(trail) as running:
-        shown = show_entries(
-            running.parts, log, entry, by=by or system_user(), now=clock.now()
-        )
+    who = by or system_user()
+    with run_for_reading(trail, by=who, break_glass=break_glass) as running:
+        shown = show_entries(running.parts, log, entry, by=who, now=clock.now())
         if as_json:
             output.data({"log": log, "entries": [_entry_object(one) for one in shown]})
         else:
@@ -117,14 +118,14 @@ def tail(
     log: OneLog = Log.AUDIT,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """Show the newest entries, one a line."""
     output = Output(as_json)
-    with run_trail(trail) as running:
-        end, entries = tail_entries(
-            running.parts, log, count, by=by or system_user(), now=clock.now()
-        )
+    who = by or system_user()
+    with run_for_reading(trail, by=who, break_glass=break_glass) as running:
+        end, entries = tail_entries(running.parts, log, count, by=who, now=clock.now())
         _print_lines(output, entries)
         while follow:
             end += _print_lines(output, newer_entries(running.parts, log, end))
@@ -147,6 +148,7 @@ def prove(
     ] = None,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """Prove that an entry is in the log: a C2SP tlog-proof file.
@@ -156,10 +158,9 @@ def prove(
     output = Output(as_json)
     if out is not None and out.exists():
         raise InputError.for_field("--out", "must not exist yet")
-    with run_trail(trail) as running:
-        proof = prove_entry(
-            running, log, entry, by=by or system_user(), now=clock.now()
-        )
+    who = by or system_user()
+    with run_for_reading(trail, by=who, break_glass=break_glass) as running:
+        proof = prove_entry(running, log, entry, by=who, now=clock.now())
     if out is not None:
         _write(out, proof.proof_file)
     if as_json:
@@ -190,6 +191,7 @@ def export(
     log: OneLog = Log.AUDIT,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """Export a whole log with a checkpoint that covers it.
@@ -197,13 +199,17 @@ def export(
     What is exported names patients by surrogates only, and remains PHI in law.
     """
     output = Output(as_json)
-    with run_trail(trail) as running, output.progress("entries") as progress:
+    who = by or system_user()
+    with (
+        run_for_reading(trail, by=who, break_glass=break_glass) as running,
+        output.progress("entries") as progress,
+    ):
         exported = export_log(
             running,
             log,
             form,
             out,
-            by=by or system_user(),
+            by=who,
             now=clock.now(),
             progress=progress,
         )

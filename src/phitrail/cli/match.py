@@ -12,14 +12,15 @@ from typing import Annotated, Final
 import typer
 
 from phitrail.app import clock
+from phitrail.app.break_glass import run_for_reading
 from phitrail.app.proof_files import check_is_new, write_proof_files
 from phitrail.app.reading import system_user
-from phitrail.app.running import run_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
     STANDARD_INPUT,
     AsJson,
+    BreakGlass,
     OneLog,
     Reader,
     TrailDirectory,
@@ -68,6 +69,7 @@ def match(
     log: OneLog = Log.AUDIT,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """Say whether a pasted question or answer is in the log, and prove where.
@@ -85,14 +87,15 @@ def match(
     side = Side.QUERY if _is_asked(query, answer) else Side.ANSWER
     if prove is not None:
         check_is_new(prove)
-    with run_trail(trail) as running:
+    who = by or system_user()
+    with run_for_reading(trail, by=who, break_glass=break_glass) as running:
         matching = match_text(
             running,
             _pasted(output, f"--{side}"),
             side,
             log=log,
             limit=limit,
-            by=by or system_user(),
+            by=who,
             now=clock.now(),
         )
         if prove is not None:

@@ -28,6 +28,14 @@ Reader = Annotated[
         help="Who reads, as the audit log will name them.  [default: the system user]",
     ),
 ]
+BreakGlass = Annotated[
+    str | None,
+    typer.Option(
+        "--break-glass",
+        metavar="REASON",
+        help="Open what a compromised key sealed, too; why is recorded first.",
+    ),
+]
 Entry = Annotated[
     str,
     typer.Argument(metavar="INDEX|EVENT_ID", help="Which entry.", show_default=False),

@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 from phitrail.app import clock
+from phitrail.app.break_glass import run_for_reading
 from phitrail.app.query_filter import DEFAULT_ROWS, Filter
 from phitrail.app.reading import system_user
-from phitrail.app.running import run_trail
 from phitrail.cli.answer_format import AnswerFormat
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
     AsJson,
+    BreakGlass,
     OneLog,
     Reader,
     TrailDirectory,
@@ -125,6 +126,7 @@ def query(
     log: OneLog = Log.AUDIT,
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """Ask a log anything; what is given must all hold.
@@ -168,8 +170,9 @@ def query(
         raise InputError.for_field("--out", "must not exist yet")
     if form is AnswerFormat.PARQUET and out is None:
         raise InputError.for_field("--out", "is needed for parquet")
-    with run_trail(trail) as running:
-        answer = ask(running.parts, question, by=by or system_user(), now=clock.now())
+    who = by or system_user()
+    with run_for_reading(trail, by=who, break_glass=break_glass) as running:
+        answer = ask(running.parts, question, by=who, now=clock.now())
         proven = None if prove is None else write_proofs(running, answer, prove)
     print_answer(output, answer, form, out, proven)
     return ExitCode.OK
