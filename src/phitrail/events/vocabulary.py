@@ -61,6 +61,7 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "log_prove",
             "log_query",
             "log_match",
+            "key_uses",
             "counts_agree",
             "counts_differ",
             "source_reconcile",
