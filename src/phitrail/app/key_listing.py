@@ -1,15 +1,34 @@
-"""`key show`: the public halves of the signing keys, and whether a succession is on its way.
+"""What keys a trail has, without opening one: `key list`, `key show`.
 
-Read from what anybody may see: genesis, the keyring, the journal's events. No secret is
-opened.
+1. Every version of every key comes from the register, which holds no secret; what is due,
+   and until when a version is kept, from the policies (`keys.policies`).
+2. The public halves of the signing keys come from what anybody may see: genesis, the
+   keyring, the journal's events.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from phitrail.app import handover
+from phitrail.app.config import read_policy
+from phitrail.app.key_wiring import current_register
 from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.events.codes import Log
+from phitrail.events.ids import format_time
+from phitrail.keys.names import KeyKind
+from phitrail.keys.policies import (
+    Due,
+    due_of,
+    is_held,
+    last_protected,
+    policy_for,
+    retained_until,
+)
+from phitrail.keys.register import KeyEntry, KeyRegister
+from phitrail.keys.settings import KeysSection
+from phitrail.keys.states import IS_GONE, KeyState
 from phitrail.tlog.keyring import ListedKey, list_keys
 
 
@@ -53,3 +72,90 @@ def _unfinished(directory: Path) -> str | None:
         f"new keys for {log} were begun and never recorded: they have no effect, the "
         "old ones are in force; ask for them again"
     )
+
+
+class PrivateHalf(StrEnum):
+    """What became of the half of a signing key that signs.
+
+    `retained` is an exception to the rule that it goes when its time is over.
+    """
+
+    HELD = "held"
+    DESTROYED = "destroyed"
+    RETAINED = "retained"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVersion:
+    """One version of a key.
+
+    Attributes:
+        entry: as the register has it.
+        private_half: of a signing key.
+        due: what is to be done about it.
+        kept_until: until when it is kept; None for good.
+        is_held: whether somebody put it on hold.
+    """
+
+    entry: KeyEntry
+    private_half: PrivateHalf | None
+    due: Due | None
+    kept_until: str | None
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTable:
+    """Every version of every key of a trail.
+
+    Attributes:
+        register: where they stand.
+        versions: by name, the oldest first.
+        due: what is due that is no key: exceptions that end.
+    """
+
+    register: KeyRegister
+    versions: tuple[KeyVersion, ...]
+    due: tuple[Due, ...]
+
+
+def list_versions(directory: Path, now: datetime) -> KeyTable:
+    """List every version of every key.
+
+    Raises:
+        ConfigError: there is no trail here, or its register or policy is damaged.
+        IntegrityError: the register is not signed by this trail's keys.
+    """
+    return tabulate(current_register(directory), read_policy(directory).keys, now)
+
+
+def tabulate(register: KeyRegister, settings: KeysSection, now: datetime) -> KeyTable:
+    """Put a register together with what the policies say of it."""
+    due = due_of(register, settings.policies, now, notice_days=settings.notice_days)
+    of_key = {one.key.key_id: one for one in due if one.key is not None}
+    at = format_time(now)
+    versions = tuple(
+        KeyVersion(
+            one,
+            _private_half(one),
+            of_key.get(one.key_id),
+            retained_until(
+                one,
+                policy_for(one.name, settings.policies),
+                last_protected(one, at),
+            ),
+            is_held(one.key_id, settings.held),
+        )
+        for one in register.keys
+    )
+    return KeyTable(register, versions, tuple(one for one in due if one.key is None))
+
+
+def _private_half(entry: KeyEntry) -> PrivateHalf | None:
+    if entry.kind is not KeyKind.SIGN:
+        return None
+    if entry.private_destroyed_at is not None or entry.state in IS_GONE:
+        return PrivateHalf.DESTROYED
+    if entry.state in {KeyState.DEACTIVATED, KeyState.COMPROMISED}:
+        return PrivateHalf.RETAINED
+    return PrivateHalf.HELD
