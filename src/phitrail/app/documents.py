@@ -26,8 +26,19 @@ def keep_document(trail: Trail, text: bytes) -> str:
     files, path = DurableFiles(trail.directory), f"{DOCUMENTS}/{digest}"
     if not (trail.directory / path).exists():
         seal = trail.log_keys[Log.AUDIT.value].seal
-        files.put_many({path: seal(text, _context(digest))})
+        files.put_many({path: seal(text, document_context(digest))})
     return digest
+
+
+def seal_again(trail: Trail, text: bytes) -> None:
+    """Seal a text that was kept before, under the key that is in use now.
+
+    Raises:
+        StorageError: it could not be written; it stands as it did.
+    """
+    digest = hashlib.sha256(text).hexdigest()
+    envelope = trail.log_keys[Log.AUDIT.value].seal(text, document_context(digest))
+    DurableFiles(trail.directory).put_many({f"{DOCUMENTS}/{digest}": envelope})
 
 
 def open_document(trail: Trail, digest: str) -> bytes | None:
@@ -42,11 +53,12 @@ def open_document(trail: Trail, digest: str) -> bytes | None:
         envelope = DurableFiles(trail.directory).read(f"{DOCUMENTS}/{digest}")
     except FileNotFoundError:
         return None
-    text = trail.shown_keys[Log.AUDIT.value].open(envelope, _context(digest))
+    text = trail.shown_keys[Log.AUDIT.value].open(envelope, document_context(digest))
     if hashlib.sha256(text).hexdigest() != digest:
         raise IntegrityError(f"document {digest} does not hash to its name")
     return text
 
 
-def _context(digest: str) -> bytes:
+def document_context(digest: str) -> bytes:
+    """Return what a sealed document is bound to."""
     return f"phitrail/document/v1|{digest}".encode()
