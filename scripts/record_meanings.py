@@ -170,6 +170,7 @@ EVENT_TYPES = {
     "key_destroyed": "a key was destroyed on purpose",
     "key_due": "a rotation is due",
     "key_overdue": "a rotation is late",
+    "key_recovered": "keys were brought back with the recovery key",
     "key_recovery_rehearsed": "a recovery was tried out",
     "case_opened": "a breach case was opened",
     "case_assessed": "the four factors of a case were assessed",

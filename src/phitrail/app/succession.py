@@ -90,6 +90,8 @@ def succeed(
     recovery: Protected[str],
     now: datetime,
     *,
+    old: Signer | None = None,
+    is_published: bool = True,
     files: DurableFiles | None = None,
 ) -> Succession:
     """Give a log new signing keys.
@@ -99,6 +101,9 @@ def succeed(
         asked: which log, why, and for whom.
         recovery: the recovery line, or shares of it.
         now: the time.
+        old: what signs with the key that gives way, where that is in another vault than
+            the trail's.
+        is_published: whether to publish after; not while other logs cannot sign.
         files: the trail's files; the fault tests pass their own.
 
     Raises:
@@ -110,16 +115,17 @@ def succeed(
     """
     if asked.last_good is not None and asked.reason is not SuccessionReason.COMPROMISE:
         raise InputError.for_field(LAST_GOOD, "only a compromise takes trust away")
-    _check_user(asked.by)
+    check_user(asked.by)
     pins = read_pins(directory)
     signer = _recovery_signer(pins[asked.log], recovery)
     files = files or DurableFiles(directory)
     with _publishing_alone(directory):
-        _finish_earlier(directory)
+        earlier = _finish_earlier(directory, asked)
         for _ in range(TRIES):
             try:
                 with holding_keys(directory):
-                    return _Succeeding(directory, asked, pins, signer, files, now).run()
+                    trying = _Succeeding(directory, asked, pins, signer, files, now)
+                    return trying.run(old, earlier, is_published=is_published)
             except ConflictError:
                 continue  # the log grew in between
     raise StorageError(
@@ -127,8 +133,12 @@ def succeed(
     )
 
 
-def _check_user(by: str) -> None:
-    """Refuse what the audit log would refuse once the keys have given way."""
+def check_user(by: str) -> None:
+    """Refuse what the audit log would refuse once the keys have given way.
+
+    Raises:
+        InputError: it is no user id.
+    """
     with suppress(msgspec.ValidationError):
         msgspec.convert(by, CallerUserId)
         return
@@ -146,10 +156,14 @@ def _publishing_alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _finish_earlier(directory: Path) -> None:
+def _finish_earlier(directory: Path, asked: Asked) -> Handover | None:
+    """Finish an earlier succession; give it back where it cannot be recorded yet."""
+    if asked.log is Log.AUDIT and asked.reason is not SuccessionReason.ROTATION:
+        return wiring.put_successors_in_place(directory)
     begun = handover.read_handover(directory)
     if begun and handover.is_recorded(directory / JOURNAL, begun):
         wiring.open_trail(directory).close()
+    return None
 
 
 def _recovery_signer(pinned: Pinned, recovery: Protected[str]) -> Signer:
@@ -184,14 +198,21 @@ class _Succeeding:
         self._tenant = read_tenant(directory)
         self._entries: dict[KeyId, KeyEntry] = {}
 
-    def run(self) -> Succession:
+    def run(
+        self, old: Signer | None, earlier: Handover | None, *, is_published: bool
+    ) -> Succession:
         """Do it.
+
+        Args:
+            old: what signs with the key that gives way, where the ring does not.
+            earlier: a succession that is in force and not on record yet.
+            is_published: whether to publish after.
 
         Raises:
             ConflictError: the log grew since its head was read; nothing was recorded.
         """
         before, after, made = self._keys()
-        succession, line = self._signed(before, after)
+        succession, line = self._signed(before, after, old)
         begun = self._handover(succession, before, after, made)
         handover.write_handover(self._files, begun)
         lines = {**self._lines, self._asked.log: line}
@@ -205,7 +226,7 @@ class _Succeeding:
         )
         try:
             trail.appender.append((_entry(succession),))
-            self._finish(trail, begun)
+            self._finish(trail, begun, earlier, is_published=is_published)
         finally:
             trail.close()
         return succession
@@ -226,7 +247,9 @@ class _Succeeding:
             self._entries[key_id] = entry
         return before, before.with_files(made), tuple(made)
 
-    def _signed(self, before: KeyRing, after: KeyRing) -> tuple[Succession, KeyLine]:
+    def _signed(
+        self, before: KeyRing, after: KeyRing, old: Signer | None
+    ) -> tuple[Succession, KeyLine]:
         """Draft the entry for the head as it stands, sign it, and walk to it."""
         log, line = self._asked.log, self._line
         wired = wiring.wire_log_keys(self._tenant.tenant, after, self._lines)
@@ -259,14 +282,16 @@ class _Succeeding:
             recovery_signature=UNSIGNED,
         )
         succession = sign_succession(
-            draft, recovery=self._recovery, old=self._old_signer(before)
+            draft, recovery=self._recovery, old=self._old_signer(before, old)
         )
         leaves = [one.leaf for one in line.tenures if one.leaf]
         return succession, walk(self._pins[log], [*leaves, encode_leaf(succession)])
 
-    def _old_signer(self, before: KeyRing) -> Signer | None:
+    def _old_signer(self, before: KeyRing, old: Signer | None) -> Signer | None:
         if self._asked.reason is not SuccessionReason.ROTATION:
             return None
+        if old is not None:
+            return old
         key = before.signing_key(checkpoint_key(self._asked.log))
         return Signer(self._line.origin, key.public_key, key.sign)
 
@@ -349,12 +374,22 @@ class _Succeeding:
         origin = origin_of(self._tenant.tenant, Log.AUDIT)
         return print_register(register, Signer(origin, key.public_key, key.sign))
 
-    def _finish(self, trail: wiring.Trail, begun: Handover) -> None:
+    def _finish(
+        self,
+        trail: wiring.Trail,
+        begun: Handover,
+        earlier: Handover | None,
+        *,
+        is_published: bool,
+    ) -> None:
         try:
             handover.put_in_place(self._files, begun)
+            if earlier is not None:
+                trail.recorder.record(*handover.key_event(earlier))
             wiring.record_succession(trail, begun)
-            with closing(trail.publisher()) as publisher:
-                publisher.publish()
+            if is_published:
+                with closing(trail.publisher()) as publisher:
+                    publisher.publish()
         except StorageError as error:
             raise StorageError(
                 f"the new keys of {self._asked.log} are in force; what is left to do is "

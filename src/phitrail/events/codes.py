@@ -50,6 +50,7 @@ class EventType(StrEnum):
     KEY_DESTROYED = "key_destroyed"
     KEY_DUE = "key_due"
     KEY_OVERDUE = "key_overdue"
+    KEY_RECOVERED = "key_recovered"
     KEY_RECOVERY_REHEARSED = "key_recovery_rehearsed"
     CASE_OPENED = "case_opened"
     CASE_ASSESSED = "case_assessed"

@@ -63,14 +63,16 @@ class LocalVault:
         self._signers: dict[str, Ed25519PrivateKey] = {}
 
     @classmethod
-    def create(cls, directory: Path, *, created_at: str) -> "LocalVault":
-        """Make the first version of the wrapping key.
+    def create(
+        cls, directory: Path, *, created_at: str, version: int = 1
+    ) -> "LocalVault":
+        """Make the first version of the wrapping key, or a later one in place of a lost.
 
         Raises:
             StorageError: it cannot be written, or one stands there.
         """
-        secret = _make(directory, 1, created_at)
-        return cls(directory, {1: secret})
+        secret = _make(directory, version, created_at)
+        return cls(directory, {version: secret})
 
     @classmethod
     def load(cls, directory: Path) -> "LocalVault":
