@@ -141,6 +141,7 @@ def verify_trail(
     witnesses: Sequence[VerifierKey] = (),
     amiss: Iterable[Finding] = (),
     deep: bool = False,
+    with_keys: bool = True,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> Verification:
@@ -156,6 +157,8 @@ def verify_trail(
             the log wherever it lies.
         amiss: what was found wrong with what came from outside before it got here.
         deep: check every entry, the table of events and the identity map as well.
+        with_keys: whether the keys are used where they stand here; without them entries
+            are not opened, as in a copy that has none, and no vault is asked.
         processes: how many share the work; by default one for each CPU of a large
             trail, and none besides this one for a small trail.
         progress: called after each range.
@@ -169,6 +172,8 @@ def verify_trail(
         raise InputError.for_field("logs", "at least one is needed")
     if processes is not None and processes < 1:
         raise InputError.for_field("processes", "must be 1 or more")
+    if deep and not with_keys:
+        raise InputError.for_field("deep", "needs the keys: it opens every entry")
     _check_trail(directory, deep=deep)
     held = [
         *(Outside(source, note) for source, note in outside),
@@ -179,7 +184,10 @@ def verify_trail(
     for finding in amiss:
         astray.add(finding.check, finding.where, finding.message)
     with ExitStack() as stack:
-        begun = [_begin(stack, directory, log, by_origin, deep=deep) for log in logs]
+        begun = [
+            _begin(stack, directory, log, by_origin, deep=deep, with_keys=with_keys)
+            for log in logs
+        ]
         tenants = {one.pinned.genesis.tenant for one in begun if one.pinned}
         astray.extend(_of_no_log(by_origin, tenants))
         tiles = sum(one.verifier.full_tiles for one in begun)
@@ -247,11 +255,14 @@ def _begin(
     by_origin: dict[str, list[Outside]],
     *,
     deep: bool,
+    with_keys: bool,
 ) -> _Begun:
     """Read the notes of one log, anew where its keys gave way meanwhile."""
     while True:
         keyring = read_keyring(directory, directory / JOURNAL)
-        begun = _begin_under(keyring, stack, directory, log, by_origin, deep=deep)
+        begun = _begin_under(
+            keyring, stack, directory, log, by_origin, deep=deep, with_keys=with_keys
+        )
         if keyring == read_keyring(directory, directory / JOURNAL):
             return begun
 
@@ -264,6 +275,7 @@ def _begin_under(
     by_origin: dict[str, list[Outside]],
     *,
     deep: bool,
+    with_keys: bool,
 ) -> _Begun:
     """Read the notes of one log: genesis, public checkpoint, journal."""
     findings = Findings(log.value)
@@ -275,7 +287,7 @@ def _begin_under(
         directory,
         log.value,
         pinned.genesis.tenant if pinned is not None else "",
-        has_keys=pinned is not None and (directory / KEYS).is_dir(),
+        has_keys=with_keys and pinned is not None and (directory / KEYS).is_dir(),
         has_journal=pinned is not None and (directory / JOURNAL).exists(),
         is_deep=deep,
         line=line,

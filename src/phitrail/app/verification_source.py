@@ -20,7 +20,7 @@ from phitrail.app.key_wiring import open_reading_ring
 from phitrail.app.pins import JOURNAL
 from phitrail.durable.database import open_database, storage_error
 from phitrail.durable.files import DurableFiles
-from phitrail.errors import IntegrityError, StorageError
+from phitrail.errors import ConfigError, IntegrityError, StorageError, VaultError
 from phitrail.evidence import continuation
 from phitrail.evidence.derive import Source
 from phitrail.evidence.entries import Knowledge, check_entries
@@ -35,6 +35,7 @@ from phitrail.identity.map import count_damaged, find_unexplained
 from phitrail.identity.standing import hold_snapshot
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.sealing import Sealer
 from phitrail.tlog import layout
 from phitrail.tlog.hashing import HASH_BYTES, Hash, hash_leaf
@@ -78,12 +79,13 @@ def open_place(place: Place) -> Iterator[OpenPlace]:
 
     Raises:
         ConfigError: a key is missing or damaged, or what a deep verification needs.
+        VaultError: the vault of the keys does not answer, or refuses.
         StorageError: the journal or the identity map cannot be opened.
     """
     with ExitStack() as stack:
         keys = None
         if place.has_keys:
-            local = open_reading_ring(place.directory)
+            local = _open_keys(place.directory)
             keys = wiring.wire_log_keys(place.tenant, local)[place.log]
         journal = None
         if place.has_journal:
@@ -103,6 +105,21 @@ def open_place(place: Place) -> Iterator[OpenPlace]:
             successions_of(place.line) if place.line is not None else {},
         )
         yield OpenPlace(source, journal, keys)
+
+
+def _open_keys(directory: Path) -> KeyRing:
+    meanwhile = (
+        "until then `phitrail verify --without-keys` verifies what was published, by "
+        "hashes and signatures alone"
+    )
+    try:
+        return open_reading_ring(directory)
+    except VaultError as error:
+        raise VaultError(
+            f"{error}; {meanwhile}", is_refusal=error.is_refusal
+        ) from error
+    except ConfigError as error:
+        raise ConfigError(f"{error}; {meanwhile}") from error
 
 
 def _knowledge(journal: Journal, identity: sqlite3.Connection) -> Knowledge:

@@ -100,6 +100,13 @@ def verify(
         bool,
         typer.Option("--deep", help="Check each entry and the identity map as well."),
     ] = False,
+    without_keys: Annotated[
+        bool,
+        typer.Option(
+            "--without-keys",
+            help="Ask no vault and open no entry, as in a copy without keys.",
+        ),
+    ] = False,
     tables: Annotated[
         bool,
         typer.Option(
@@ -148,6 +155,7 @@ def verify(
             amiss=amiss,
             witnesses=[read_witness_vkey(vkey) for vkey in witness or ()],
             deep=deep,
+            with_keys=not without_keys,
             processes=processes,
             progress=progress,
         )
@@ -279,7 +287,7 @@ def sentence(found: Verification) -> str:
         return (
             "Every log verifies, and continues the history that was seen outside up to "
             "the size it is held to."
-            + (" Its entries were not opened: there are no keys here." * unopened)
+            + (" Its entries were not opened: no keys were used." * unopened)
         )
     if found.verdict is Verdict.UNANCHORED:
         alone = [one.log for one in found.logs if one.held_to is None]
