@@ -1,84 +1,38 @@
 """How long keys are used and kept is data, and time is counted right."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.keys.entries import MADE, entry
 
 from phitrail.app.config import Policy, read_policy, read_tenant, write_config
 from phitrail.errors import ConfigError, InputError
 from phitrail.events.ids import format_time, parse_time
-from phitrail.keys.names import KeyId, KeyKind, kind_of_key, kinds_of_keys
+from phitrail.keys.names import KeyId, KeyKind, kinds_of_keys
 from phitrail.keys.policies import (
     DEFAULTS,
     SIX_YEARS_DAYS,
-    Due,
-    DueKind,
     OnCompromise,
     PolicyOverride,
     Retained,
     RotateOn,
     class_of,
-    due_of,
     is_held,
     last_protected,
     policy_for,
     retained_until,
 )
-from phitrail.keys.register import KeyEntry, KeyException, KeyRegister
 from phitrail.keys.settings import KeysSection
 from phitrail.keys.states import KeyState
 
-MADE = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-NOTICE = 14
 moments = st.integers(0, 84 * 365 * 86_400).map(
     lambda seconds: (
         MADE + timedelta(seconds=seconds)
     )  # past 2100, which has no leap day
 )
-
-
-def entry(name: str, state: KeyState = KeyState.ACTIVE, **fields: object) -> KeyEntry:
-    """Give one version of a key; it is in use since it was made."""
-    kind = kind_of_key(name)
-    assert kind is not None
-    made = format_time(MADE)
-    given_fields: dict[str, object] = {"version": 1, "activated_at": made, **fields}
-    plain = {
-        "name": name,
-        "kind": kind,
-        "state": state,
-        "fingerprint": "0" * 32,
-        "vault": "local",
-        "created_at": made,
-        **given_fields,
-    }
-    return msgspec.convert(plain, KeyEntry)
-
-
-def register(*keys: KeyEntry, exceptions: tuple[KeyException, ...] = ()) -> KeyRegister:
-    """Give a register of these keys."""
-    return KeyRegister(
-        tenant="clinic.example",
-        trail_id="01900000-0000-7000-8000-000000000000",
-        number=1,
-        written_at=format_time(MADE),
-        escrow_key="",
-        escrow_signature="",
-        keys=keys,
-        exceptions=exceptions,
-    )
-
-
-def due(
-    keys: KeyRegister, now: datetime, policies: dict[str, PolicyOverride] | None = None
-) -> list[tuple[DueKind, str, bool]]:
-    """Say what is due, and whether it is overdue."""
-    found = due_of(keys, policies or {}, now, notice_days=NOTICE)
-    return [(one.kind, one.subject, one.is_overdue) for one in found]
 
 
 @pytest.mark.parametrize(
@@ -151,121 +105,6 @@ def test_what_is_said_of_a_name_goes_before_what_is_said_of_its_class() -> None:
     )
     assert (other.rotate_after_days, other.retain_days) == (None, None)
     assert policy_for("rater", overrides) == DEFAULTS["rater"]
-
-
-# --- due ---
-
-
-@given(activated=moments)
-def test_a_key_is_due_before_its_time_and_overdue_from_it_on(
-    activated: datetime,
-) -> None:
-    """A day too late and a key is used beyond its term; a leap day must not do that."""
-    keys = register(entry("text-hash", activated_at=format_time(activated)))
-    at = activated + timedelta(days=365)
-    moment = timedelta(milliseconds=1)
-    expected = (DueKind.ROTATION, "text-hash:v1")
-
-    assert due(keys, at - timedelta(days=NOTICE) - moment) == []
-    assert due(keys, at - timedelta(days=NOTICE)) == [(*expected, False)]
-    assert due(keys, at - moment) == [(*expected, False)]
-    assert due(keys, at) == [(*expected, True)]
-
-
-def test_a_year_from_the_29th_of_february_ends_on_the_28th() -> None:
-    """The day that only leap years have must not make a key last for four."""
-    leap = datetime(2028, 2, 29, 12, 0, tzinfo=UTC)
-    keys = register(entry("rater", activated_at=format_time(leap)))
-    (one,) = due_of(keys, {}, datetime(2029, 3, 1, tzinfo=UTC), notice_days=0)
-
-    assert one.due_at == "2029-02-28T12:00:00.000Z"
-    assert one.notice_at == one.due_at
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        KeyState.PRE_ACTIVATION,
-        KeyState.SUSPENDED,
-        KeyState.DEACTIVATED,
-        KeyState.DESTROYED,
-        KeyState.DESTROYED_COMPROMISED,
-    ],
-)
-def test_what_protects_nothing_is_not_due(state: KeyState) -> None:
-    """A list that names keys which nobody can rotate is not read for long."""
-    assert due(register(entry("rater", state)), MADE + timedelta(days=9_999)) == []
-
-
-def test_a_replaced_version_is_not_due_and_the_one_in_use_is_by_its_own_time() -> None:
-    """The age of a key starts with each version."""
-    later = MADE + timedelta(days=300)
-    keys = register(
-        entry("rater", KeyState.DEACTIVATED, deactivated_at=format_time(later)),
-        entry("rater", version=2, activated_at=format_time(later)),
-        entry("rater", KeyState.PRE_ACTIVATION, version=3, activated_at=None),
-    )
-
-    assert due(keys, MADE + timedelta(days=400)) == []
-    assert due(keys, later + timedelta(days=365)) == [
-        (DueKind.ROTATION, "rater:v2", True)
-    ]
-
-
-def test_a_compromised_key_without_a_successor_is_overdue_at_once() -> None:
-    """Between a theft and the new key nothing may look well."""
-    stolen = entry("rater", KeyState.COMPROMISED, compromised_at=format_time(MADE))
-    successor = entry("rater", version=2)
-
-    assert due(register(stolen), MADE) == [(DueKind.ROTATION, "rater:v1", True)]
-    assert due(register(stolen, successor), MADE) == []
-
-
-def test_a_key_that_only_a_departure_ends_is_never_due() -> None:
-    """No clock knows that somebody leaves."""
-    keys = register(entry("rbac-user.dr-0012"))
-
-    assert due(keys, MADE + timedelta(days=9_999)) == []
-
-
-def test_an_exception_that_runs_out_is_due_until_it_is_prolonged() -> None:
-    """An exception without an end would be a rule."""
-
-    def exception(days: int, rule: str = "local-keyring") -> KeyException:
-        return KeyException(
-            rule=rule,
-            until=format_time(MADE + timedelta(days=days)),
-            by="officer",
-            recorded_at=format_time(MADE),
-            reason_digest="0" * 64,
-        )
-
-    first, longer = exception(30), exception(300)
-    told = (DueKind.EXCEPTION, "local-keyring")
-
-    assert due(register(exceptions=(first,)), MADE) == []
-    near, over = MADE + timedelta(days=20), MADE + timedelta(days=30)
-    assert due(register(exceptions=(first,)), near) == [(*told, False)]
-    assert due(register(exceptions=(first,)), over) == [(*told, True)]
-    assert due(register(exceptions=(longer, first)), over) == []
-    both = due(register(exceptions=(first, exception(25, "retain-private"))), over)
-    assert [subject for _, subject, _ in both] == ["retain-private", "local-keyring"]
-
-
-def test_what_is_due_says_since_when() -> None:
-    """Whoever plans the work needs the day, not only that there is one."""
-    (one,) = due_of(
-        register(entry("fpe-metadata")), {}, MADE + timedelta(days=80), notice_days=14
-    )
-
-    assert one == Due(
-        DueKind.ROTATION,
-        "fpe-metadata:v1",
-        notice_at=format_time(MADE + timedelta(days=76)),
-        due_at=format_time(MADE + timedelta(days=90)),
-        is_overdue=False,
-        key=entry("fpe-metadata"),
-    )
 
 
 # --- retention ---

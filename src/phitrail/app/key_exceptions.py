@@ -14,7 +14,6 @@ import msgspec
 
 from phitrail.app.documents import keep_document
 from phitrail.app.key_change import Done, KeyChange, changing_keys, make_change
-from phitrail.app.key_profile import LOCAL_KEYRING, RETAIN_PRIVATE
 from phitrail.app.key_reason import check_reason
 from phitrail.app.wiring import Trail
 from phitrail.durable.files import DurableFiles
@@ -22,6 +21,7 @@ from phitrail.errors import InputError
 from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import EventType
 from phitrail.events.ids import format_time
+from phitrail.keys.due import LOCAL_KEYRING, RETAIN_PRIVATE
 from phitrail.keys.register import KeyException
 
 RULES: Final = (LOCAL_KEYRING, RETAIN_PRIVATE)
@@ -63,7 +63,9 @@ def record_exception(
             reason_digest=keep_document(trail, encode_canonical(document)),
         )
         change = KeyChange(
-            msgspec.structs.replace(register, exceptions=(*register.exceptions, exception)),
+            msgspec.structs.replace(
+                register, exceptions=(*register.exceptions, exception)
+            ),
             (),
             summary=(EventType.POLICY_CHANGED, f"keys.exception:{rule}"),
             facts={"exception": told},

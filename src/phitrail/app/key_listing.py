@@ -17,10 +17,9 @@ from phitrail.app.key_wiring import current_register
 from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.events.codes import Log
 from phitrail.events.ids import format_time
+from phitrail.keys.due import Due, due_of
 from phitrail.keys.names import KeyKind
 from phitrail.keys.policies import (
-    Due,
-    due_of,
     is_held,
     last_protected,
     policy_for,

@@ -6,16 +6,13 @@ the wrapping key with it. `app.key_exceptions` records that a rule is set aside 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from phitrail.app.config import Policy
 from phitrail.errors import ConfigError
 from phitrail.events.ids import parse_time
+from phitrail.keys.due import LOCAL_KEYRING
 from phitrail.keys.register import KeyException, KeyRegister
 from phitrail.keys.settings import LocalVaultSettings
-
-LOCAL_KEYRING: Final = "local-keyring"
-RETAIN_PRIVATE: Final = "retain-private"
 
 
 def counts(exception: KeyException, now: datetime) -> bool:

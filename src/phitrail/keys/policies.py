@@ -2,25 +2,21 @@
 
 1. Each class of keys has a policy; `keys.policies` of policy.yaml changes it for a class or
    for one key by name, the name going first.
-2. A version is due a while before its time and overdue from its time on. Only what is in use
-   is due: what waits, rests or is gone is not, and what was replaced was rotated already.
-   A key whose newest version was compromised and that has no active one is overdue since.
-3. Retention counts from the last record that a version protects. The record itself may have
+2. Retention counts from the last record that a version protects. The record itself may have
    an earlier time, never a later one than the moment at which the version ceased to protect;
    so that moment is counted from, and a version is kept too long rather than too short. One
    that still protects is kept from now on.
-4. Days are days of 24 hours, so months and leap years change nothing; six years are written
+3. Days are days of 24 hours, so months and leap years change nothing; six years are written
    as 2,192 days, which no six years exceed.
 
-What happens outside (somebody departs) no clock knows: such a rotation is asked for by
-whoever learns of it. Nothing here destroys or rotates; `app.key_states` asks before it does.
+What is due by these policies is `keys.due`. Nothing here destroys or rotates;
+`app.key_states` asks before it does.
 
 Source: NIST SP 800-57 part 1 section 5.3.6 (cryptoperiods), 45 CFR 164.316(b)(2)(i).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -29,8 +25,12 @@ from msgspec import UNSET, UnsetType
 
 from phitrail.errors import InputError
 from phitrail.events.ids import format_time, parse_time
-from phitrail.keys.names import KeyId, kind_of_key, parse_key_id
-from phitrail.keys.register import KeyEntry, KeyRegister
+from phitrail.keys.names import (
+    KeyId,
+    kind_of_key,
+    parse_key_id,
+)
+from phitrail.keys.register import KeyEntry
 from phitrail.keys.states import PROTECTS, KeyState
 
 SIX_YEARS_DAYS: Final = 2_192
@@ -274,110 +274,3 @@ def retained_until(
         return entry.created_at
     kept = parse_time(protected_until) + timedelta(days=policy.retain_days)
     return format_time(kept)
-
-
-# --- what is due ---
-
-
-class DueKind(StrEnum):
-    """What is due."""
-
-    ROTATION = "rotation"
-    EXCEPTION = "exception"
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """One thing that is to be done by a time.
-
-    Attributes:
-        kind: a rotation, or the end of an exception.
-        subject: the version of the key, or the rule that was set aside.
-        notice_at: from when on it is due, as written.
-        due_at: from when on it is overdue, as written.
-        is_overdue: whether that time has come.
-        key: which key, of a rotation.
-    """
-
-    kind: DueKind
-    subject: str
-    notice_at: str
-    due_at: str
-    is_overdue: bool
-    key: KeyEntry | None = None
-
-
-def due_of(
-    register: KeyRegister,
-    policies: Mapping[str, PolicyOverride],
-    now: datetime,
-    *,
-    notice_days: int,
-) -> list[Due]:
-    """List what is due or overdue, the most urgent first.
-
-    Args:
-        register: the keys of a trail.
-        policies: what policy.yaml says of them.
-        now: the present time, aware.
-        notice_days: how many days before its time a thing is due.
-    """
-    notice = timedelta(days=notice_days)
-    until: dict[str, str] = {}
-    for (
-        one
-    ) in register.exceptions:  # one that was prolonged ends when the last one does
-        until[one.rule] = max(one.until, until.get(one.rule, ""))
-    found = [
-        _due(DueKind.EXCEPTION, rule, parse_time(ends), notice, now)
-        for rule, ends in until.items()
-    ]
-    found += [
-        _of_key(register, policy_for(name, policies), name, notice, now)
-        for name in dict.fromkeys(one.name for one in register.keys)
-    ]
-    return sorted(
-        (one for one in found if one is not None),
-        key=lambda one: (one.due_at, one.subject),
-    )
-
-
-def _of_key(
-    register: KeyRegister,
-    policy: KeyPolicy,
-    name: str,
-    notice: timedelta,
-    now: datetime,
-) -> Due | None:
-    active, newest = register.active(name), register.versions(name)[-1]
-    if active is None:
-        if newest.state is not KeyState.COMPROMISED or newest.compromised_at is None:
-            return None
-        since = parse_time(newest.compromised_at)
-        return _due(
-            DueKind.ROTATION, str(newest.key_id), since, timedelta(), now, newest
-        )
-    if policy.rotate_after_days is None or active.activated_at is None:
-        return None
-    due_at = parse_time(active.activated_at) + timedelta(days=policy.rotate_after_days)
-    return _due(DueKind.ROTATION, str(active.key_id), due_at, notice, now, active)
-
-
-def _due(
-    kind: DueKind,
-    subject: str,
-    due_at: datetime,
-    notice: timedelta,
-    now: datetime,
-    key: KeyEntry | None = None,
-) -> Due | None:
-    if now < due_at - notice:
-        return None
-    return Due(
-        kind,
-        subject,
-        format_time(due_at - notice),
-        format_time(due_at),
-        now >= due_at,
-        key,
-    )
