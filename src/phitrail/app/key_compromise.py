@@ -40,10 +40,12 @@ from phitrail.keys.policies import OnCompromise, policy_for
 from phitrail.keys.register import KeyEntry, KeyRegister, Transition, move
 from phitrail.keys.states import IS_GONE, KeyState, check_transition
 
-_IN_USE: Final = frozenset({KeyState.ACTIVE, KeyState.SUSPENDED})
-_NOT_UNDONE: Final = (
+_COPIES: Final = (
     "Whoever has the old key can still use it on every copy that was made before: "
-    + "backups, exports, replicas, disks that were replaced.",
+    "backups, exports, replicas, disks that were replaced."
+)
+_NOT_UNDONE: Final = (
+    _COPIES,
     "What somebody read with it, outside of phitrail, left no trace in this log.",
     "The tables (state/tables/) hold in clear what entries say; no key protects them.",
 )
@@ -178,6 +180,7 @@ def _change(
     exposure: Exposure,
     now: datetime,
 ) -> tuple[KeyChange, KeyId | None]:
+    is_in_use = register.in_use(entry.name) == entry
     register, moved = move(
         register,
         entry.key_id,
@@ -188,7 +191,7 @@ def _change(
     transitions: tuple[Transition, ...] = (moved,)
     policy = policy_for(entry.name, trail.policy.keys.policies)
     facts = {"exposure": _written(exposure)}
-    if entry.state not in _IN_USE or policy.on_compromise is not OnCompromise.ROTATE:
+    if not is_in_use or policy.on_compromise is not OnCompromise.ROTATE:
         return KeyChange(register, transitions, facts=facts), None
     successor = succeed_version(register, entry.name, trail.keys, now)
     return (

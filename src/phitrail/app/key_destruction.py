@@ -160,10 +160,7 @@ def _check_may_end(register: KeyRegister, entry: KeyEntry, becomes: KeyState) ->
             f"the half that signs was destroyed at {entry.private_destroyed_at}; its "
             "public half is kept to verify",
         )
-    is_last = register.active(entry.name) is None
-    if entry.state is KeyState.ACTIVE or (
-        entry.state is KeyState.SUSPENDED and is_last
-    ):
+    if register.in_use(entry.name) == entry:
         raise InputError.for_field(
             key_id, f"is in use: first run `phitrail key rotate {entry.name}`"
         )

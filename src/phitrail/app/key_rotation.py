@@ -71,7 +71,8 @@ def rotate_keys(
 ) -> tuple[Rotated, ...]:
     """Give keys their next versions, all at once, and leave those before to open only.
 
-    A version in pre-activation is taken into use; without one a new one is made.
+    A version in pre-activation is taken into use; without one a new one is made. One that
+    was suspended rests like one that was active.
 
     Raises:
         InputError: a key of that name is not rotated so, or there is none yet.
@@ -86,7 +87,7 @@ def rotate_keys(
     at = format_time(now)
     with changing_keys(trail) as found:
         register = found
-        before = {name: register.active(name) for name in names}
+        before = {name: register.in_use(name) for name in names}
         transitions: list[Transition] = []
         made: list[KeyFile] = []
         after: list[KeyId] = []

@@ -120,7 +120,7 @@ def create_key(
         file, entry = make_key(key_id, kind, at, trail.keys.vault, register.escrow_key)
         register, made = add_version(register, entry)
         transitions = [made]
-        if not any(_is_in_use(one) for one in known):
+        if register.in_use(name) is None:
             register, activated = move(register, key_id, KeyState.ACTIVE, at)
             transitions.append(activated)
         change = KeyChange(register, tuple(transitions), (file,))
@@ -143,10 +143,6 @@ def _creatable(name: str) -> KeyKind:
             "KEY", f"is the vault's own; see `phitrail key rotate {name}`"
         )
     return kind
-
-
-def _is_in_use(entry: KeyEntry) -> bool:
-    return entry.state in {KeyState.ACTIVE, KeyState.SUSPENDED}
 
 
 def suspend_key(

@@ -134,6 +134,15 @@ class KeyRegister(
         found = [one for one in self.versions(name) if one.state in PROTECTS]
         return found[-1] if found else None
 
+    def in_use(self, name: str) -> KeyEntry | None:
+        """Return the version that protects, or would if it were not suspended."""
+        found = [
+            one
+            for one in self.versions(name)
+            if one.state in PROTECTS or one.state is KeyState.SUSPENDED
+        ]
+        return found[-1] if found else None
+
     def states(self) -> dict[KeyId, KeyState]:
         """Return the state of every version."""
         return {one.key_id: one.state for one in self.keys}
@@ -168,7 +177,13 @@ def check_fingerprints(
         and one.private_destroyed_at is None
         and one.kind is not KeyKind.WRAP
     }
+    gone = {one.key_id for one in register.keys if one.state in IS_GONE}
     for key_id in sorted(listed.keys() | here.keys()):
+        if key_id in gone:
+            raise ConfigError(
+                f"key {key_id.name} version {key_id.version} was destroyed, and its file "
+                "is here again; remove it"
+            )
         if key_id.name in may_lack and key_id not in here:
             continue
         if listed.get(key_id) != here.get(key_id):
