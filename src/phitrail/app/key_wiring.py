@@ -15,10 +15,16 @@ from phitrail.app.key_profile import check_profile
 from phitrail.app.key_register import REGISTER, read_register
 from phitrail.app.pins import read_lines, read_pins
 from phitrail.errors import ConfigError
+from phitrail.keys.held_keys import Watched
 from phitrail.keys.local_vault import LocalVault
 from phitrail.keys.register import KeyRegister, check_fingerprints
-from phitrail.keys.ring import KeyRing, Watched
-from phitrail.keys.settings import AwsKmsSettings, LocalVaultSettings, VaultSettings
+from phitrail.keys.ring import KeyRing
+from phitrail.keys.settings import (
+    AwsKmsSettings,
+    LocalVaultSettings,
+    OpenBaoSettings,
+    VaultSettings,
+)
 from phitrail.keys.vault import Vault
 
 KEYS = "keys"
@@ -34,7 +40,7 @@ def open_vault(directory: Path, settings: VaultSettings) -> Vault:
         return LocalVault.load(wrapping_directory(directory, settings))
     if isinstance(settings, AwsKmsSettings):
         return _open_aws_kms(directory, settings)
-    raise ConfigError(f"no vault of kind {type(settings).__name__} is built yet")
+    return _open_openbao(directory, settings)
 
 
 def _open_aws_kms(directory: Path, settings: AwsKmsSettings) -> Vault:
@@ -48,6 +54,22 @@ def _open_aws_kms(directory: Path, settings: AwsKmsSettings) -> Vault:
     return AwsKmsVault(settings, directory)
 
 
+def _open_openbao(
+    directory: Path, settings: OpenBaoSettings, *, is_new: bool = False
+) -> Vault:
+    try:
+        from phitrail.keys.openbao import OpenBaoVault
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "`keys.vault` is OpenBao, and its client is not installed "
+            f"({error.name}); run: pip install 'phitrail[vault]'"
+        ) from None
+    vault = OpenBaoVault(settings, directory, clock.monotonic_us)
+    if is_new:
+        vault.make_wrapping_key()
+    return vault
+
+
 def make_vault(directory: Path, settings: VaultSettings, created_at: str) -> Vault:
     """Open the vault of a trail that is being founded; a local one is made.
 
@@ -59,6 +81,8 @@ def make_vault(directory: Path, settings: VaultSettings, created_at: str) -> Vau
         place = wrapping_directory(directory, settings)
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return LocalVault.create(place, created_at=created_at)
+    if isinstance(settings, OpenBaoSettings):
+        return _open_openbao(directory, settings, is_new=True)
     return open_vault(directory, settings)
 
 

@@ -25,8 +25,8 @@ class Mac:
 
     def digest(self, data: bytes) -> tuple[int, bytes]:
         """Return the key version in use and the 32-byte HMAC."""
-        version = self.version_in_use()
-        return version, self.digest_under(version, data)
+        version, secret = self.keys.newest(self.name)
+        return version, self._digest(version, secret, data)
 
     def version_in_use(self) -> int:
         """Return the key version that hashes what is new.
@@ -43,6 +43,9 @@ class Mac:
             ConfigError: the version is not here.
         """
         secret = self.keys.secret(self.name, version)  # asked each time: it may end
+        return self._digest(version, secret, data)
+
+    def _digest(self, version: int, secret: Protected[bytes], data: bytes) -> bytes:
         prepared = self._prepared.get(version)
         if prepared is None or prepared[0] is not secret:
             # The key's own blocks are hashed once, not for each text.
@@ -54,7 +57,8 @@ class Mac:
 
     def written(self, data: bytes) -> str:
         """Return `hmac-sha256:<version>:<43 characters base64url>` (ADR 0001)."""
-        return self.written_under(self.version_in_use(), data)
+        version, digest = self.digest(data)
+        return _write(version, digest)
 
     def written_under(self, version: int, data: bytes) -> str:
         """Return the written hash under one key version.
@@ -62,9 +66,12 @@ class Mac:
         Raises:
             ConfigError: the version is not here.
         """
-        digest = self.digest_under(version, data)
-        return f"hmac-sha256:{version}:{base64url(digest)}"
+        return _write(version, self.digest_under(version, data))
 
     def versions(self) -> tuple[int, ...]:
         """List the versions of the key that stand here, in order."""
         return tuple(v for name, v in self.keys.versions() if name == self.name)
+
+
+def _write(version: int, digest: bytes) -> str:
+    return f"hmac-sha256:{version}:{base64url(digest)}"
