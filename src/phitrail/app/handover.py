@@ -22,7 +22,7 @@ import msgspec
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.audit import AuditEvent, CallerEvent
-from phitrail.events.canonical import decode_leaf
+from phitrail.events.canonical import decode_leaf, encode_leaf
 from phitrail.events.codes import (
     ActorType,
     Assurance,
@@ -159,6 +159,12 @@ def key_event(done: Handover) -> tuple[CallerEvent, datetime]:
         assurance=Assurance.ENFORCED,
     )
     return event, moment
+
+
+def event_of_succession(succession: Succession, by: str) -> str:
+    """Give the id of the event that tells of a succession in the audit log."""
+    event, _ = key_event(Handover(encode_leaf(succession), by, {}, ()))
+    return event.event_id or ""
 
 
 def read_keyring(directory: Path, journal_path: Path) -> bytes | None:

@@ -94,6 +94,7 @@ class Succeeded:
         keys: from which version (none: it was the first) to which.
         changes: the changes that were made.
         events: events beside those of the changes.
+        documents: digests of documents, likewise.
         counts: what was done to files and rows.
         failures: what was not, in words without values.
     """
@@ -101,6 +102,7 @@ class Succeeded:
     keys: Sequence[tuple[KeyId | None, KeyId]]
     changes: Sequence[Done] = ()
     events: Sequence[str] = ()
+    documents: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     failures: Sequence[str] = ()
 
@@ -138,7 +140,7 @@ def issue_certificate(
             *done.events,
             *(one for change in changes.values() for one in change.event_ids),
         ),
-        documents=tuple(changes),
+        documents=(*changes, *done.documents),
         counts=dict(done.counts),
         failures=tuple(done.failures),
         register=register.number,

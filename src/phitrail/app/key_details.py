@@ -39,7 +39,7 @@ _CHECKED: Final = "key_check"
 class Explanation(msgspec.Struct, frozen=True):
     """What the document of a change says: why, and what was counted."""
 
-    reason: str
+    reason: str = ""
     facts: Mapping[str, object] = {}
 
 

@@ -2,28 +2,41 @@
 
 import typer
 
-from phitrail.cli import key_listing, key_rotation, key_states
+from phitrail.cli import (
+    key_creation,
+    key_listing,
+    key_recovery,
+    key_rotation,
+    key_showing,
+    key_states,
+)
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import examples
 
 app = typer.Typer(
     rich_markup_mode=None,
     epilog=examples(
-        "phitrail key show", "phitrail key rotate --all --recovery recovery.key"
+        "phitrail key list",
+        "phitrail key rotate text-hash",
+        "phitrail key rotate --all --recovery recovery.key",
     ),
 )
 
 
 @app.callback(invoke_without_command=True)
 def key(context: typer.Context) -> None:
-    """Replace the keys that sign checkpoints and promises, with the recovery key.
+    """Keep the keys of a trail: those that sign, seal, hash and wrap.
 
-    What the old keys signed stays good after a rotation. Bring the recovery key for the
-    one command and take it away again: phitrail keeps no copy.
+    What an old version signed, sealed or hashed stays good after a rotation. Replacing a
+    key that signs takes the recovery key: bring it for the one command and take it away
+    again, phitrail keeps no copy. docs/keys.md says which keys there are.
     """
     require_verb(context)
 
 
+key_listing.add_to(app)
+key_showing.add_to(app)
+key_creation.add_to(app)
 key_rotation.add_to(app)
 key_states.add_to(app)
-key_listing.add_to(app)
+key_recovery.add_to(app)

@@ -32,6 +32,9 @@ By = Annotated[
         help="Who does it, as the audit log will name them.  [default: the system user]",
     ),
 ]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept sealed.")
+]
 
 
 def read_recovery(sources: Sequence[str]) -> Protected[str]:

@@ -61,6 +61,8 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "log_prove",
             "log_query",
             "log_match",
+            "key_check",
+            "key_show",
             "key_uses",
             "counts_agree",
             "counts_differ",
