@@ -52,6 +52,7 @@ class OpenBaoSettings(
     token_file: Text | None = None
     role_id_file: Text | None = None
     secret_id_file: Text | None = None
+    approle_mount: Text = "approle"
     ca_file: Text | None = None
     plain_http: bool = False
     timeout_s: Seconds = 5.0
