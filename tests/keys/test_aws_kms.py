@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from tests.keys.vault_contract import (
+    RotatingContract,
+    SigningContract,
+    WrappingContract,
+)
 from tests.kms import (
     CREDENTIALS,
     REGION,
@@ -65,38 +70,36 @@ def settings(directory: Path, key: str, **more: Any) -> AwsKmsSettings:
     )
 
 
+class TestAwsKmsWraps(WrappingContract):
+    """The contract of `keys.vault` for wrapping; moto authenticates."""
+
+    @pytest.fixture
+    def vault(self, moto_vault: AwsKmsVault) -> AwsKmsVault:
+        """Give a vault on moto."""
+        return moto_vault
+
+
+@pytest.mark.long
+class TestAwsKmsRotates(RotatingContract):
+    """The contract of `keys.vault` for rotations; moto has them."""
+
+    @pytest.fixture
+    def vault(self, moto_vault: AwsKmsVault) -> AwsKmsVault:
+        """Give a vault on moto."""
+        return moto_vault
+
+
+@pytest.mark.long
+class TestAwsKmsSigns(SigningContract):
+    """The contract of `keys.vault` for signing; ministack has Ed25519 keys."""
+
+    @pytest.fixture
+    def vault(self, stack: Ministack, tmp_path: Path) -> AwsKmsVault:
+        """Give a vault on ministack."""
+        return AwsKmsVault(stack.settings(_key(stack)), tmp_path)
+
+
 # --- wrapping (moto: it authenticates ciphertext and context, and rotates) ---
-
-
-def test_what_is_wrapped_comes_back(moto_vault: AwsKmsVault) -> None:
-    """A vault that loses a secret loses every record under it. On moto."""
-    secrets = [ToWrap(SECRET, CONTEXT), ToWrap(bytes(32), CONTEXT + b"2")]
-    texts = moto_vault.wrap(secrets)
-
-    assert [one.secret for one in secrets] == moto_vault.unwrap(
-        [Wrapped(text, one.context) for text, one in zip(texts, secrets, strict=True)]
-    )
-    assert [moto_vault.wrapping_version(text) for text in texts] == [1, 1]
-    assert all(text.isascii() and text.startswith("aws-kms:v1:") for text in texts)
-
-
-def test_another_context_does_not_unwrap(moto_vault: AwsKmsVault) -> None:
-    """One key file could stand in for another otherwise. On moto."""
-    (text,) = moto_vault.wrap([ToWrap(SECRET, CONTEXT)])
-
-    with pytest.raises(IntegrityError, match="another key's"):
-        moto_vault.unwrap([Wrapped(text, CONTEXT + b"x")])
-    with pytest.raises(IntegrityError, match="another key's"):
-        moto_vault.rewrap([Wrapped(text, CONTEXT + b"x")])
-
-
-def test_an_altered_blob_does_not_unwrap(moto_vault: AwsKmsVault) -> None:
-    """A flipped bit must not become another key. On moto, as ministack lets it pass."""
-    (text,) = moto_vault.wrap([ToWrap(SECRET, CONTEXT)])
-    altered = text[:-2] + ("AA" if not text.endswith("AA") else "BB")
-
-    with pytest.raises(IntegrityError):
-        moto_vault.unwrap([Wrapped(altered, CONTEXT)])
 
 
 @pytest.mark.parametrize(
@@ -110,22 +113,6 @@ def test_the_text_of_another_vault_is_refused(
         moto_vault.unwrap([Wrapped(text, CONTEXT)])
     with pytest.raises(IntegrityError, match="not that of AWS KMS"):
         moto_vault.wrapping_version(text)
-
-
-def test_a_rotation_makes_a_version_and_the_old_one_opens(
-    moto_vault: AwsKmsVault,
-) -> None:
-    """A rotation that closes what is sealed is a loss. On moto."""
-    (old,) = moto_vault.wrap([ToWrap(SECRET, CONTEXT)])
-    rotated = moto_vault.rotate_wrapping_key(MOMENT)
-    (new,) = moto_vault.rewrap([Wrapped(old, CONTEXT)])
-
-    assert (rotated, moto_vault.newest_wrapping_version()) == (2, 2)
-    assert tuple(map(moto_vault.wrapping_version, (old, new))) == (1, 2)
-    assert moto_vault.unwrap([Wrapped(old, CONTEXT), Wrapped(new, CONTEXT)]) == [
-        SECRET,
-        SECRET,
-    ]
 
 
 def test_a_rotation_by_schedule_counts(moto: Any, tmp_path: Path) -> None:
