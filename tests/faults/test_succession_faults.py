@@ -7,6 +7,7 @@ before; asking again ends well. What is left undone is said in words.
 from pathlib import Path
 
 import pytest
+from tests.app.key_verbs import check_register_is_the_log_s
 from tests.app.trust import AUDIT, Kept, found_kept
 from tests.faults.steps import Fault, FaultyFiles, Kind
 from tests.trails import NOW, copy_trail
@@ -16,7 +17,6 @@ from phitrail.app.key_listing import list_trail_keys
 from phitrail.app.pins import read_lines
 from phitrail.app.succession import Asked, succeed
 from phitrail.app.verification import Verdict
-from phitrail.app.wiring import open_trail
 from phitrail.errors import StorageError
 from phitrail.events.codes import SuccessionReason
 from phitrail.events.protected import Protected
@@ -60,7 +60,7 @@ def test_a_fault_at_any_step_leaves_the_old_keys_or_the_new(
             trail.directory / HANDOVER
         ).exists(), "what is left undone must be said"
         assert trail.verify(seen).verdict is Verdict.OK
-        open_trail(trail.directory).close()
+        check_register_is_the_log_s(trail.directory)
         versions = len(read_lines(trail.directory)[AUDIT].tenures)
         outcomes.add((failed, versions))
         trail.grow(5, 8)

@@ -10,9 +10,8 @@ from phitrail.app import clock
 from phitrail.app.key_states import create_key
 from phitrail.app.key_wiring import current_register
 from phitrail.app.reading import system_user
-from phitrail.app.running import run_trail
 from phitrail.cli.exit_codes import ExitCode
-from phitrail.cli.key_options import By, Reason
+from phitrail.cli.key_options import By, Reason, changing_trail
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
 from phitrail.cli.output import Output
 from phitrail.errors import InputError
@@ -50,9 +49,9 @@ def create(
     Keys that may be made: fpe-metadata, rbac-user.WHO, rbac-department.WHICH.
     """
     _check_creation(trail, name, is_later=is_later)
-    with run_trail(trail) as running:
+    with changing_trail(trail) as opened:
         made = create_key(
-            running.parts,
+            opened,
             name,
             by=by or system_user(),
             reason=reason,

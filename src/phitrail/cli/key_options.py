@@ -1,7 +1,8 @@
 """What the verbs of `phitrail key` share: options, the recovery key, what comes next."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import msgspec
 import typer
 
 from phitrail.app.handover import KEYRING
+from phitrail.app.wiring import Trail, open_trail
 from phitrail.cli.options import STANDARD_INPUT
 from phitrail.cli.output import Output
 from phitrail.errors import InputError
@@ -35,6 +37,20 @@ By = Annotated[
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; kept sealed.")
 ]
+
+
+@contextmanager
+def changing_trail(directory: Path) -> Iterator[Trail]:
+    """Open a trail to change its keys, and for nothing else.
+
+    It opens under a suspended key too. What is recorded is durable and promised; whoever
+    publishes the trail publishes it.
+    """
+    trail = open_trail(directory, is_for_key_changes=True)
+    try:
+        yield trail
+    finally:
+        trail.close()
 
 
 def read_recovery(sources: Sequence[str]) -> Protected[str]:

@@ -18,13 +18,13 @@ from phitrail.app.key_rewrap import retire_wrapping_key, rotate_wrapping_key
 from phitrail.app.key_rotation import rotate_keys
 from phitrail.app.key_wiring import current_register
 from phitrail.app.reading import system_user
-from phitrail.app.running import run_trail
 from phitrail.app.succession import Asked, succeed
 from phitrail.app.wiring import Trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.key_options import (
     By,
     Reason,
+    changing_trail,
     next_steps,
     print_successions,
     read_recovery,
@@ -154,9 +154,9 @@ def rotate(
     _check_asked(asked, recovery or (), certificate)
     output = Output(as_json)
     succeeded = _succeed(trail, asked, recovery or ())
-    with run_trail(trail) as running:
-        done = _rotated(running.parts, asked, succeeded, output)
-        note = issue_certificate(running.parts, done, by=asked.by, now=clock.now())
+    with changing_trail(trail) as opened:
+        done = _rotated(opened, asked, succeeded, output)
+        note = issue_certificate(opened, done, by=asked.by, now=clock.now())
     _print_rotation(output, done, succeeded, note, certificate)
     if succeeded:
         output.say(next_steps(trail, asked.logs))
