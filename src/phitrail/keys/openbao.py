@@ -348,6 +348,7 @@ def _print(data: bytes) -> str:
 
 
 def _bytes_of(text: object) -> bytes | None:
-    with suppress(ValueError, TypeError):
-        return base64.b64decode(str(text), validate=True)
+    if isinstance(text, str):
+        with suppress(ValueError):
+            return base64.b64decode(text, validate=True)
     return None

@@ -303,8 +303,9 @@ def _check_url(settings: OpenBaoSettings) -> None:
     """Refuse a URL that is none, holds a secret, or would send one in clear."""
     parts = None
     with suppress(ValueError):
-        parts = urlsplit(settings.url)
-        parts.port  # noqa: B018 - reading it is what checks it
+        split = urlsplit(settings.url)
+        if split.port != 0:  # reading it is what checks it
+            parts = split
     if (
         parts is None
         or parts.scheme not in {"http", "https"}
