@@ -37,6 +37,8 @@ COMMANDS = (
     "key rotate",
     "key compromise",
     "key show",
+    "key due",
+    "key uses",
     "source",
     "source add",
     "source list",

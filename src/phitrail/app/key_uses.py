@@ -196,7 +196,7 @@ def backups_of(
 ) -> tuple[Path, ...]:
     """List the copies that policy.yaml names, then those that are given, each once."""
     named = [directory / one for one in policy.keys.backups]  # absolute stays absolute
-    return tuple(dict.fromkeys([*named, *given]))
+    return tuple(dict.fromkeys(one.resolve() for one in (*named, *given)))
 
 
 def _uses_of(key_id: KeyId, found: Iterable[Counted]) -> Uses:
