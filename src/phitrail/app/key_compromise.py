@@ -13,8 +13,10 @@ copied: each report says that first.
 Signing keys are compromised by a succession (`app.succession`): the recovery key is needed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from phitrail.app.documents import seal_again
@@ -22,7 +24,7 @@ from phitrail.app.key_change import Done, KeyChange, changing_keys, make_change
 from phitrail.app.key_reason import check_reason
 from phitrail.app.key_rotation import succeed_version
 from phitrail.app.key_states import named_version
-from phitrail.app.key_uses import Uses, backups_of, count_uses
+from phitrail.app.key_uses import Uses, backups_of, read_uses
 from phitrail.app.wiring import Trail
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, InputError, IntegrityError
@@ -125,7 +127,7 @@ def compromise_key(
         exposure = Exposure(
             _since(entry, since, now),
             format_time(now),
-            _count(trail, entry.key_id),
+            _count(trail, entry.key_id, by, now),
             what_is_not_undone(entry.key_id),
         )
         change, successor = _change(trail, register, entry, exposure, now)
@@ -205,15 +207,33 @@ def _change(
     )
 
 
-def _count(trail: Trail, key_id: KeyId) -> Uses | None:
+def uses_of(
+    trail: Trail,
+    key_id: KeyId,
+    *,
+    backups: Sequence[Path] = (),
+    by: str,
+    now: datetime,
+) -> Uses:
+    """Count what stands under one version, here and in registered copies; on record.
+
+    Raises:
+        ConfigError: a copy is not there, or is none of this trail.
+        IntegrityError: something that would be counted is damaged.
+        StorageError: something cannot be read, or the read could not be recorded.
+    """
+    copies = backups_of(trail.directory, trail.policy, backups)
+    counted = read_uses(
+        trail.behind_glass(), key_id.name, backups=copies, by=by, now=now
+    )
+    found = [one for one in counted if one.key_id == key_id]
+    return found[0] if found else Uses(key_id, ())
+
+
+def _count(trail: Trail, key_id: KeyId, by: str, now: datetime) -> Uses | None:
     """Count what stands under a version; what is damaged must not keep it in use."""
     try:
-        return count_uses(
-            trail.directory,
-            trail.keys.behind_glass(),
-            key_id,
-            backups=backups_of(trail.directory, trail.policy),
-        )
+        return uses_of(trail, key_id, by=by, now=now)
     except (ConfigError, IntegrityError):
         return None
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import msgspec
 
 from phitrail.app.key_change import Done, KeyChange, changing_keys, make_change
-from phitrail.app.key_compromise import written_uses
+from phitrail.app.key_compromise import uses_of, written_uses
 from phitrail.app.key_reason import check_reason
 from phitrail.app.key_states import named_version
-from phitrail.app.key_uses import Uses, backups_of, count_uses
+from phitrail.app.key_uses import Uses, backups_of
 from phitrail.app.wiring import Trail
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import InputError, RefusedError
@@ -61,9 +61,14 @@ class Destruction:
 
 
 def plan_destruction(
-    trail: Trail, written: str, *, backups: Sequence[Path] = (), now: datetime
+    trail: Trail,
+    written: str,
+    *,
+    backups: Sequence[Path] = (),
+    by: str,
+    now: datetime,
 ) -> Destruction:
-    """Say what would be destroyed; nothing is.
+    """Say what would be destroyed; nothing is. What was read to count it is recorded.
 
     Raises:
         InputError: there is no such version, it is in use, or gone already.
@@ -73,7 +78,7 @@ def plan_destruction(
         StorageError: something cannot be read.
     """
     with changing_keys(trail) as register:
-        return _plan(trail, register, written, backups, now)
+        return _plan(trail, register, written, backups, by, now)
 
 
 def destroy_key(
@@ -107,7 +112,7 @@ def destroy_key(
     """
     check_reason(reason)
     with changing_keys(trail) as register:
-        plan = _plan(trail, register, written, backups, now)
+        plan = _plan(trail, register, written, backups, by, now)
         change = _change(register, plan, format_time(now))
         done = make_change(trail, change, by=by, reason=reason, now=now, files=files)
     return Destruction(
@@ -124,6 +129,7 @@ def _plan(
     register: KeyRegister,
     written: str,
     backups: Sequence[Path],
+    by: str,
     now: datetime,
 ) -> Destruction:
     entry = named_version(register, written)
@@ -140,8 +146,7 @@ def _plan(
         return Destruction(entry, becomes, None, ())
     _check_retention(trail, entry, now)
     copies = backups_of(trail.directory, trail.policy, backups)
-    ring = trail.keys.behind_glass()
-    uses = count_uses(trail.directory, ring, entry.key_id, backups=copies)
+    uses = uses_of(trail, entry.key_id, backups=backups, by=by, now=now)
     _check_unused(uses)
     return Destruction(entry, becomes, uses, copies)
 

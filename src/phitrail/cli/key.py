@@ -3,12 +3,16 @@
 import typer
 
 from phitrail.cli import (
+    key_compromise,
     key_creation,
+    key_destruction,
+    key_due,
     key_listing,
     key_recovery,
     key_rotation,
     key_showing,
     key_states,
+    key_uses,
 )
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import examples
@@ -36,7 +40,11 @@ def key(context: typer.Context) -> None:
 
 key_listing.add_to(app)
 key_showing.add_to(app)
+key_due.add_to(app)
+key_uses.add_to(app)
 key_creation.add_to(app)
 key_rotation.add_to(app)
 key_states.add_to(app)
+key_compromise.add_to(app)
+key_destruction.add_to(app)
 key_recovery.add_to(app)

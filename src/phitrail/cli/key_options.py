@@ -34,6 +34,13 @@ By = Annotated[
         help="Who does it, as the audit log will name them.  [default: the system user]",
     ),
 ]
+NamedVersion = Annotated[
+    str, typer.Argument(metavar="KEY:vN", help="Which version.", show_default=False)
+]
+NeededReason = Annotated[
+    str,
+    typer.Option("--reason", metavar="TEXT", help="Why; kept sealed."),
+]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; kept sealed.")
 ]
