@@ -40,7 +40,7 @@ def test_the_escrow_key_follows_from_the_recovery_key_alone() -> None:
     seed = hmac.digest(extracted, b"phitrail/escrow/v1\x01", "sha256")
     public = X25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
-    assert ESCROW_KEY == base64url(public)
+    assert base64url(public) == ESCROW_KEY
     assert escrow_public_key(OTHER) != ESCROW_KEY
 
 
