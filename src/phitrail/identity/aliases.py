@@ -40,7 +40,7 @@ from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import IdentifierClass
 from phitrail.identity.map import IdentityMap, SubjectKey
 from phitrail.identity.spelling import spell
-from phitrail.identity.standing import MapKeys, Seal, has_table, only_listed
+from phitrail.identity.standing import ROW, MapKeys, Seal, has_table, only_listed
 from phitrail.identity.surrogate import parse_surrogate
 
 TABLE = """
@@ -261,9 +261,7 @@ def count_damaged_aliases(
         if not has_table(database, "alias"):
             return 0
         index = only_listed(database, index)
-        rows = database.execute(
-            "SELECT blind, index_version, surrogate, sealed FROM alias"
-        )
+        rows = database.execute(f"SELECT {ROW} FROM alias")
         return sum(not _is_whole(row, index, seal) for row in rows)
     except sqlite3.Error as error:
         raise storage_error("the identity map", error) from error

@@ -32,6 +32,7 @@ from phitrail.durable.queue import GroupCommit
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.canonical import check_identifier
 from phitrail.identity.standing import (
+    ROW,
     TABLE,
     MapKeys,
     Seal,
@@ -221,9 +222,7 @@ def count_damaged(
     """
     index = only_listed(database, index)
     try:
-        rows = database.execute(
-            "SELECT blind, index_version, surrogate, sealed FROM subject"
-        )
+        rows = database.execute(f"SELECT {ROW} FROM subject")
         return sum(not _is_whole(row, index, seal) for row in rows)
     except sqlite3.Error as error:
         raise storage_error("the identity map", error) from error

@@ -7,7 +7,8 @@
 3. A page of rows is one transaction. Only its writing holds the lock, so that others go on;
    a row that is found is the old one or the new one.
 4. A row that does not open stays as it is, and is told by its surrogate. So does one whose
-   new place is taken: two rows of one subject are for people to look at.
+   new place is taken: two rows of one subject are for people to look at. Of rows that hold
+   what no row can, a page is told.
 5. Rows are swept until there is nothing left to move: another process may have sealed one
    under the old version until it learnt of the new one.
 
@@ -19,6 +20,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from phitrail.durable.database import (
     Connect,
@@ -31,6 +33,7 @@ from phitrail.errors import ConfigError, IntegrityError
 from phitrail.identity.aliases import CONTEXT as ALIAS_CONTEXT
 from phitrail.identity.map import CONTEXT as SUBJECT_CONTEXT
 from phitrail.identity.standing import (
+    ROW,
     MapKeys,
     has_table,
     list_versions_once,
@@ -54,22 +57,22 @@ class Row:
     """A row as it was read; anything may stand in a damaged one."""
 
     blind: object = field(repr=False)
-    surrogate: object
     version: object
+    surrogate: object
     sealed: object = field(repr=False)
+
+
+Fresh: TypeAlias = tuple[bytes, int, bytes]
+"""What a row is to be: blind index, its version, envelope"""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows that were made anew, with their new index and envelope, and those that cannot.
-
-    Nothing is written yet.
-    """
+    """Rows with what they are to be, and those that cannot be read; nothing is written."""
 
     table: str
-    renewed: tuple[tuple[bytes, bytes, Row], ...]
+    renewed: tuple[tuple[Fresh, Row], ...]
     failed: tuple[Row, ...]
-    target: Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class _Table:
     name: str
     context: bytes
     indexed: Callable[[bytes, bytes], bytes]
+    may_lack: bool
 
 
 def _subject_of(surrogate: bytes, opened: bytes) -> bytes:
@@ -96,10 +100,14 @@ _REPLACE = (
     "WHERE blind = ? AND surrogate = ? AND sealed = ?"
 )
 _TABLES = (
-    _Table("subject", SUBJECT_CONTEXT, _subject_of),
-    _Table("alias", ALIAS_CONTEXT, _alias_of),
+    _Table("subject", SUBJECT_CONTEXT, _subject_of, may_lack=False),
+    _Table("alias", ALIAS_CONTEXT, _alias_of, may_lack=True),
 )
-_OLD = "(index_version IS NOT ? OR substr(sealed, 1, ?) IS NOT ?)"
+_WHOLE = (
+    "typeof(blind) = 'blob' AND typeof(index_version) = 'integer' "
+    "AND typeof(surrogate) = 'blob' AND typeof(sealed) = 'blob'"
+)
+_OLD = f"{_WHOLE} AND (index_version < ? OR substr(sealed, 1, ?) <> ?)"
 
 
 def count_old(
@@ -112,13 +120,12 @@ def count_old(
     """
     old = every = 0
     try:
-        for table in _TABLES:
-            if has_table(database, table.name):
-                statement = f"SELECT count(*) FILTER (WHERE {_OLD}), count(*) FROM "
-                counts = database.execute(
-                    statement + table.name, _old_values(keys, target)
-                ).fetchone()
-                old, every = old + counts[0], every + counts[1]
+        for table in _tables(database):
+            statement = f"SELECT count(*) FILTER (WHERE {_OLD}), count(*) FROM "
+            counts = database.execute(
+                statement + table.name, _old_values(keys, target)
+            ).fetchone()
+            old, every = old + counts[0], every + counts[1]
     except sqlite3.Error as error:
         raise storage_error("the identity map", error) from error
     return old, every
@@ -180,13 +187,17 @@ class Mover:
             IntegrityError: a row that was just sealed does not open.
             StorageError: the map cannot be read, or the vault does not answer.
         """
-        for table in _TABLES:
-            if not has_table(self._database, table.name):
-                continue
-            after: Row | None = None
-            while rows := self._read(table, target, after):
+        old, values = _OLD, _old_values(self._keys, target)
+        for table in _tables(self._database):
+            misshapen = self._read(table, f"NOT ({_WHOLE})", ())
+            if misshapen:
+                yield Page(table.name, (), tuple(misshapen))
+            rows = self._read(table, old, values)
+            while rows:
                 yield self._renew_all(table, rows, target)
-                after = rows[-1]
+                after = rows[-1].blind, rows[-1].surrogate
+                later = f"{old} AND (blind, surrogate) > (?, ?)"
+                rows = self._read(table, later, (*values, *after))
 
     def write(self, page: Page) -> tuple[Row, ...]:
         """Put the rows of a page in the place of the old ones, in one transaction.
@@ -202,11 +213,10 @@ class Mover:
         statement = _REPLACE.format(page.table)
         stuck: list[Row] = []
         with self._between_processes, transaction(self._database):
-            for place, fresh, row in page.renewed:
-                values = (place, page.target.index, fresh)
+            for fresh, row in page.renewed:
                 was = (row.blind, row.surrogate, row.sealed)
                 try:
-                    written = self._database.execute(statement, values + was)
+                    written = self._database.execute(statement, (*fresh, *was))
                 except sqlite3.IntegrityError:
                     stuck.append(row)
                 else:
@@ -228,14 +238,11 @@ class Mover:
         self._database.close()
         self._between_processes.close()
 
-    def _read(self, table: _Table, target: Target, after: Row | None) -> list[Row]:
-        where, values = _OLD, _old_values(self._keys, target)
-        if after is not None:
-            where += " AND (blind, surrogate) > (?, ?)"
-            values += (after.blind, after.surrogate)
+    def _read(self, table: _Table, where: str, values: tuple[object, ...]) -> list[Row]:
+        """Read a page of rows, in the order of their places."""
         statement = (
-            f"SELECT blind, surrogate, index_version, sealed FROM {table.name} "
-            f"WHERE {where} ORDER BY blind, surrogate LIMIT ?"
+            f"SELECT {ROW} FROM {table.name} WHERE {where} "
+            "ORDER BY blind, surrogate LIMIT ?"
         )
         try:
             found = self._database.execute(statement, (*values, PAGE_ROWS))
@@ -244,24 +251,22 @@ class Mover:
             raise storage_error("the identity map", error) from error
 
     def _renew_all(self, table: _Table, rows: list[Row], target: Target) -> Page:
-        renewed: list[tuple[bytes, bytes, Row]] = []
+        renewed: list[tuple[Fresh, Row]] = []
         failed: list[Row] = []
         for row in rows:
             made = self._renew(table, row, target)
             if made is None:
                 failed.append(row)
             else:
-                renewed.append((*made, row))
+                renewed.append((made, row))
         # In the order of their new places, so that neighbours are written together.
-        renewed.sort(key=lambda made: made[0])
-        return Page(table.name, tuple(renewed), tuple(failed), target)
+        renewed.sort(key=lambda made: made[0][0])
+        return Page(table.name, tuple(renewed), tuple(failed))
 
-    def _renew(
-        self, table: _Table, row: Row, target: Target
-    ) -> tuple[bytes, bytes] | None:
+    def _renew(self, table: _Table, row: Row, target: Target) -> Fresh | None:
         """Index and seal a row anew; None where it is not what it must be."""
         match row:
-            case Row(bytes(blind), bytes(surrogate), int(version), bytes(sealed)):
+            case Row(bytes(blind), int(version), bytes(surrogate), bytes(sealed)):
                 pass
             case _:
                 return None
@@ -277,7 +282,12 @@ class Mover:
         fresh = self._keys.seal.seal(opened, context)
         if self._keys.seal.open(fresh, context) != opened:
             raise IntegrityError("a row that was just sealed opens to something else")
-        return self._keys.index.digest_under(target.index, indexed), fresh
+        newest = max(version, target.index)
+        return self._keys.index.digest_under(newest, indexed), newest, fresh
+
+
+def _tables(database: sqlite3.Connection) -> list[_Table]:
+    return [one for one in _TABLES if not one.may_lack or has_table(database, one.name)]
 
 
 def _old_values(keys: MapKeys, target: Target) -> tuple[object, ...]:

@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS standing (
 ) WITHOUT ROWID
 """
 INDEX, SEAL = "index", "seal"
+ROW = ", ".join(
+    f"CASE typeof({column}) WHEN 'text' THEN NULL ELSE {column} END"
+    for column in ("blind", "index_version", "surrogate", "sealed")
+)
+"""The columns of a row; a text in one is damage, which may not even be a text to read."""
 
 ResultT = TypeVar("ResultT")
 
