@@ -30,6 +30,7 @@ from phitrail.app.verification_source import (
     OpenPlace,
     Place,
     check_identity_map,
+    check_key_register,
     note_damage,
     open_place,
     read_journal,
@@ -156,7 +157,8 @@ def verify_trail(
         witnesses: keys of witnesses, from outside. What one of them cosigned supports
             the log wherever it lies.
         amiss: what was found wrong with what came from outside before it got here.
-        deep: check every entry, the table of events and the identity map as well.
+        deep: check every entry, the table of events, the identity map and the register
+            of keys as well.
         with_keys: whether the keys are used where they stand here; without them entries
             are not opened, as in a copy that has none, and no vault is asked.
         processes: how many share the work; by default one for each CPU of a large
@@ -203,6 +205,8 @@ def verify_trail(
         verdicts = tuple(_verify(one, pool, processes, report) for one in begun)
     if deep:
         check_identity_map(directory, astray)
+        if any(one.log is Log.AUDIT and not one.findings for one in verdicts):
+            check_key_register(directory, astray)
     return Verification(verdicts, astray.kept)
 
 

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phitrail.app import wiring
+from phitrail.app.key_check import check_register
+from phitrail.app.key_register import REGISTER
 from phitrail.app.key_wiring import open_reading_ring
-from phitrail.app.pins import JOURNAL
+from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.durable.database import open_database, storage_error
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, IntegrityError, StorageError, VaultError
+from phitrail.events.codes import Log
 from phitrail.evidence import continuation
 from phitrail.evidence.derive import Source
 from phitrail.evidence.entries import Knowledge, check_entries
@@ -43,6 +46,7 @@ from phitrail.tlog.journal import Journal
 from phitrail.tlog.key_line import KeyLine
 from phitrail.tlog.log_keys import LogKeys
 from phitrail.tlog.publisher import CHUNK_ENTRIES, read_segments
+from phitrail.tlog.reader import LogReader
 from phitrail.tlog.receipt import Position
 from phitrail.tlog.tile import TILE_WIDTH, frame_entries, split_bundle
 
@@ -332,6 +336,32 @@ def check_identity_map(directory: Path, findings: Findings) -> None:
             f"{damaged} rows do not open, or open to another surrogate or index: who "
             "stands behind them is lost; restore the map from the archive",
         )
+
+
+def check_key_register(directory: Path, findings: Findings) -> None:
+    """Hold the register of keys against what the audit log tells of them.
+
+    Raises:
+        ConfigError: a key is missing or damaged.
+        StorageError: a file cannot be read.
+    """
+    pinned = read_pins(directory)[Log.AUDIT]
+    keys = wiring.wire_log_keys(
+        pinned.genesis.tenant, open_reading_ring(directory), read_lines(directory)
+    )[Log.AUDIT.value]
+
+    def open_reader() -> LogReader:
+        journal = Journal.open(directory / JOURNAL, read_only=True)
+        return LogReader(Log.AUDIT.value, journal, DurableFiles(directory), keys)
+
+    where = Path(REGISTER).name
+    try:
+        checked = check_register(directory, open_reader)
+    except (ConfigError, IntegrityError) as error:
+        findings.add(Check.KEYS, where, str(error))
+        return
+    for difference in checked.differences:
+        findings.add(Check.KEYS, where, difference)
 
 
 def read_outside_files(directory: Path) -> list[Outside]:

@@ -98,7 +98,10 @@ def verify(
     ] = None,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="Check each entry and the identity map as well."),
+        typer.Option(
+            "--deep",
+            help="Check each entry, the identity map and the register of keys as well.",
+        ),
     ] = False,
     without_keys: Annotated[
         bool,

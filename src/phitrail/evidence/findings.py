@@ -29,6 +29,7 @@ class Check(StrEnum):
     ENTRY = "entry"
     EVENT = "event"
     IDENTITY = "identity"
+    KEYS = "key_register"
 
 
 @dataclass(frozen=True, slots=True)
