@@ -61,7 +61,7 @@ def compromise(
     version: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KEY:vN]",
+            metavar="KEY:vN",
             help="Which version of a key that seals or hashes.",
             show_default=False,
         ),
