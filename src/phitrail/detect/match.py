@@ -1,0 +1,141 @@
+"""A predicate as a function of a row: the tail's way to ask what `sql` asks of a table.
+
+A row is a mapping of field names to text, whole numbers, true or false, or tuples of text; a
+field that is absent is missing or None. Absent fits no test but `exists: false`. Text is
+compared in ASCII lower case unless the test is cased.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from phitrail.detect.typed import All, Not, Op, Predicate, Test
+
+Row: TypeAlias = Mapping[str, object]
+Matches: TypeAlias = Callable[[Row], bool]
+_Fits: TypeAlias = Callable[[object], bool]
+
+
+def compile_predicate(predicate: Predicate) -> Matches:
+    """Make the function that says whether a row fits."""
+    if isinstance(predicate, Test):
+        return _compile_test(predicate)
+    if isinstance(predicate, Not):
+        inner = compile_predicate(predicate.of)
+        return lambda row: not inner(row)
+    parts = tuple(compile_predicate(one) for one in predicate.of)
+    if isinstance(predicate, All):
+        return lambda row: all(part(row) for part in parts)
+    return lambda row: any(part(row) for part in parts)
+
+
+def _compile_test(test: Test) -> Matches:
+    field = test.field
+    if test.op is Op.EXISTS:
+        is_wanted = test.value
+        return lambda row: (row.get(field) is not None) is is_wanted
+    if test.op is Op.FIELDREF:
+        other = str(test.value)
+        return lambda row: (
+            row.get(field) is not None and row.get(field) == row.get(other)
+        )
+    fits = _fits(test)
+
+    def matches(row: Row) -> bool:
+        value = row.get(field)
+        if value is None:
+            return False
+        if isinstance(value, tuple):
+            return any(fits(one) for one in value)
+        return fits(value)
+
+    return matches
+
+
+def _fits(test: Test) -> _Fits:
+    if test.op is Op.LIKE:
+        return _like(test)
+    if test.op is Op.RE:
+        search = re.compile(str(test.value), re.ASCII).search
+        return lambda value: search(str(value)) is not None
+    if test.op is Op.CIDR:
+        return _cidr(str(test.value))
+    if test.op is Op.EQ:
+        wanted = test.value
+        if isinstance(wanted, str) and not test.is_cased:
+            return lambda value: value == wanted or ascii_lower(str(value)) == wanted
+        return lambda value: value == wanted
+    return _ordered(test)
+
+
+def _ordered(test: Test) -> _Fits:
+    number = test.value
+    assert isinstance(number, int)  # noqa: S101 - `selection` reads no other
+    if test.op is Op.LT:
+        return lambda value: isinstance(value, int) and value < number
+    if test.op is Op.LTE:
+        return lambda value: isinstance(value, int) and value <= number
+    if test.op is Op.GT:
+        return lambda value: isinstance(value, int) and value > number
+    return lambda value: isinstance(value, int) and value >= number
+
+
+def ascii_lower(text: str) -> str:
+    """Lower A to Z and nothing else, as the tables do for what a log holds."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def _like(test: Test) -> _Fits:
+    """Match literal pieces from left to right: linear, whatever the stars."""
+    assert isinstance(test.value, tuple)  # noqa: S101 - `selection` reads no other
+    runs: list[list[str | int]] = [[]]
+    for piece in test.value:
+        if piece is None:
+            runs.append([])
+        else:
+            runs[-1].append(piece)
+    flags = re.DOTALL
+    parts = [
+        re.compile(
+            "".join(re.escape(p) if isinstance(p, str) else "." * p for p in run), flags
+        )
+        for run in runs
+    ]
+    lengths = [sum(len(p) if isinstance(p, str) else p for p in run) for run in runs]
+    is_cased = test.is_cased
+
+    def fits(value: object) -> bool:
+        text = str(value) if is_cased else ascii_lower(str(value))
+        if len(parts) == 1:
+            return parts[0].fullmatch(text) is not None
+        if parts[0].match(text) is None:
+            return False
+        at, end = lengths[0], len(text) - lengths[-1]
+        for part, length in zip(parts[1:-1], lengths[1:-1], strict=True):
+            found = part.search(text, at)
+            if found is None:
+                return False
+            at = found.start() + length
+        return at <= end and parts[-1].fullmatch(text, end) is not None
+
+    return fits
+
+
+def _cidr(written: str) -> _Fits:
+    network = ipaddress.IPv4Network(written)
+    low, high = int(network.network_address), int(network.broadcast_address)
+
+    def fits(value: object) -> bool:
+        parts = str(value).split(".")
+        if len(parts) != 4 or not all(p.isascii() and p.isdecimal() for p in parts):  # noqa: PLR2004 - IPv4
+            return False
+        number = 0
+        for part in parts:
+            number = number * 256 + int(part)
+        return low <= number <= high
+
+    return fits

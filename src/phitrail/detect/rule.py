@@ -1,0 +1,425 @@
+"""Rule files: Sigma YAML (specification 2.1) and its `x_` extensions, into the typed form.
+
+1. Every document is a detection, a correlation, or a filter. Keys that the specification does
+   not have are refused, but those that begin with `x_` and are known here.
+2. `logsource` must be product `phitrail` and a log as service.
+3. A correlation names its rules by id or name, in this set of files; circles are refused.
+4. A filter's selections are added to the rules that it names: what it selects is left out.
+5. `x_control` paragraphs of law, `x_response` what to do, `x_suppress` for how long further
+   notifications of an alert are held back (records never are), `x_window` which must be
+   `sliding`, `x_tests` examples (`detect.rule_tests`).
+6. Ids are UUIDs and stand once in the set.
+"""
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from phitrail.detect.condition import read_condition
+from phitrail.detect.schema import PRODUCT, FieldType, fields_of
+from phitrail.detect.selection import Terms, read_selection
+from phitrail.detect.source import Node, Place, read_documents
+from phitrail.detect.typed import (
+    COUNTING,
+    All,
+    Bound,
+    Compare,
+    Correlation,
+    Detection,
+    Head,
+    Kind,
+    Not,
+    Rule,
+    Selection,
+    Source,
+)
+from phitrail.events.codes import Log, Severity
+
+_HEAD_KEYS = frozenset(
+    """title id related name taxonomy status description license author references date
+    modified tags scope fields falsepositives level""".split()
+)
+_EXTENSIONS = frozenset(
+    {"x_window", "x_suppress", "x_control", "x_response", "x_tests"}
+)
+_CodeT = TypeVar("_CodeT", bound=StrEnum)
+_SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
+_UNIT_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+MOST_SPAN_US = 31 * _UNIT_US["d"]
+MOST_RULES = 1_000
+MOST_CHAIN = 4
+_STATUS = frozenset({"stable", "test", "experimental", "deprecated", "unsupported"})
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules that were read together, in the order of their files."""
+
+    rules: tuple[Rule, ...]
+    tests: Mapping[str, Node]
+
+    def judged(self) -> tuple[Rule, ...]:
+        """List the rules that make alerts: not those that only feed a correlation."""
+        fed = {
+            source.rule.head.rule_id
+            for rule in self.rules
+            if isinstance(rule, Correlation)
+            for source in rule.sources
+        }
+        return tuple(
+            rule
+            for rule in self.rules
+            if rule.head.rule_id not in fed or rule.head.is_generated
+        )
+
+
+def read_rules(
+    files: Iterable[tuple[str, bytes]],
+    placeholders: Mapping[str, Sequence[str]] | None = None,
+) -> RuleSet:
+    """Read rule files as one set.
+
+    Args:
+        files: name and bytes of each.
+        placeholders: lists for `expand`, by name.
+
+    Raises:
+        InputError: names file, line, column and the rule that is broken.
+    """
+    documents = [
+        (document, document.mapping("a rule"))
+        for name, data in files
+        for document in read_documents(name, data)
+    ]
+    if len(documents) > MOST_RULES:
+        raise documents[MOST_RULES][0].place.refuse(f"more than {MOST_RULES} rules")
+    return _Reading(documents, placeholders or {}).read()
+
+
+class _Reading:
+    """Reads a set: detections first, filters into them, then correlations over them."""
+
+    def __init__(
+        self,
+        documents: Sequence[tuple[Node, dict[str, Node]]],
+        placeholders: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._documents = documents
+        self._placeholders = placeholders
+        self._rules: dict[str, Rule] = {}
+        self._by_name: dict[str, str] = {}
+        self._correlations: dict[str, tuple[Node, dict[str, Node]]] = {}
+        self._order: list[str] = []
+        self._tests: dict[str, Node] = {}
+
+    def read(self) -> RuleSet:
+        filters = []
+        for node, keys in self._documents:
+            if "filter" in keys:
+                filters.append((node, keys))
+                continue
+            kind = "correlation" if "correlation" in keys else "detection"
+            _check_keys(keys, kind)
+            head = _head(node, keys)
+            self._note(head, keys)
+            if kind == "correlation":
+                self._correlations[head.rule_id] = (node, keys)
+            else:
+                self._rules[head.rule_id] = self._detection(head, node, keys)
+        for node, keys in filters:
+            self._filter(node, keys)
+        for rule_id in self._correlations:
+            self._correlation(rule_id, ())
+        rules = tuple(self._rules[rule_id] for rule_id in self._order)
+        return RuleSet(rules, self._tests)
+
+    def _note(self, head: Head, keys: dict[str, Node]) -> None:
+        for name in (head.rule_id, head.name):
+            if name is None:
+                continue
+            if name in self._by_name:
+                raise head.place.refuse("has the id or name of another rule")
+            self._by_name[name] = head.rule_id
+        self._order.append(head.rule_id)
+        if "x_tests" in keys:
+            self._tests[head.rule_id] = keys["x_tests"]
+
+    def _terms(self, log: Log) -> Terms:
+        return Terms(fields_of(log), self._placeholders)
+
+    def _detection(self, head: Head, node: Node, keys: dict[str, Node]) -> Detection:
+        log = _log(node, keys)
+        detection = _needed(node, keys, "detection")
+        parts = dict(detection.mapping("detection"))
+        condition = parts.pop("condition", None)
+        if condition is None:
+            raise detection.place.refuse("lacks its condition")
+        terms = self._terms(log)
+        selections = {name: read_selection(one, terms) for name, one in parts.items()}
+        predicate = read_condition(
+            condition.text("condition"), condition.place, selections
+        )
+        return Detection(head, Selection(log, predicate))
+
+    # --- filters ---
+
+    def _filter(self, node: Node, keys: dict[str, Node]) -> None:
+        _check_keys(keys, "filter")
+        parts = dict(keys["filter"].mapping("filter"))
+        named, condition = parts.pop("rules", None), parts.pop("condition", None)
+        if named is None or condition is None:
+            raise keys["filter"].place.refuse("must have rules and a condition")
+        log = _log(node, keys)
+        terms = self._terms(log)
+        selections = {name: read_selection(one, terms) for name, one in parts.items()}
+        left_out = read_condition(
+            condition.text("condition"), condition.place, selections
+        )
+        for one in named.items("rules"):
+            rule = self._rules.get(self._by_name.get(one.text("a rule"), ""))
+            if not isinstance(rule, Detection) or rule.selection.log is not log:
+                raise one.place.refuse("is no detection of this log in this set")
+            narrowed = All((rule.selection.predicate, Not(left_out)))
+            self._rules[rule.head.rule_id] = replace(
+                rule, selection=Selection(log, narrowed)
+            )
+
+    # --- correlations ---
+
+    def _correlation(self, rule_id: str, above: tuple[str, ...]) -> Rule:
+        known = self._rules.get(rule_id)
+        if known is not None:
+            return known
+        node, keys = self._correlations[rule_id]
+        if rule_id in above or len(above) >= MOST_CHAIN:
+            raise node.place.refuse(
+                f"refers to itself, or over more than {MOST_CHAIN} rules"
+            )
+        body = keys["correlation"].mapping("correlation")
+        place = keys["correlation"].place
+        _check_names(body, _CORRELATION_KEYS)
+        kind = _code(_needed_in(place, body, "type"), Kind)
+        sources = self._sources(place, body, (*above, rule_id))
+        group_by = _texts(body.get("group-by"))
+        for name in group_by:
+            _check_group_field(body["group-by"].place, name, sources)
+        rule = Correlation(
+            head=_head(node, keys),
+            kind=kind,
+            sources=sources,
+            group_by=group_by,
+            span_us=_span(_needed_in(place, body, "timespan")),
+            bounds=_bounds(place, body, kind),
+            field=_measured(place, body, kind, sources),
+        )
+        self._rules[rule_id] = rule
+        return rule
+
+    def _sources(
+        self, place: Place, body: dict[str, Node], above: tuple[str, ...]
+    ) -> tuple[Source, ...]:
+        aliases = _aliases(body.get("aliases"))
+        found = []
+        for one in _needed_in(place, body, "rules").items("rules"):
+            name = one.text("a rule")
+            rule_id = self._by_name.get(name)
+            if rule_id is None:
+                raise one.place.refuse("is no rule of this set")
+            rule = self._rules.get(rule_id) or self._correlation(rule_id, above)
+            meant = tuple(
+                (alias, of[name]) for alias, of in aliases.items() if name in of
+            )
+            found.append(Source(name, rule, meant))
+        if not found:
+            raise place.refuse("must be over one rule at least")
+        return tuple(found)
+
+
+_CORRELATION_KEYS = frozenset(
+    {"type", "rules", "group-by", "timespan", "condition", "aliases", "generate"}
+)
+
+
+def _check_names(keys: Mapping[str, Node], known: frozenset[str]) -> None:
+    for number, (name, node) in enumerate(keys.items(), start=1):
+        if name not in known:
+            raise node.place.refuse(
+                f"key number {number} is unknown here; known: {', '.join(sorted(known))}"
+            )
+
+
+def _check_keys(keys: dict[str, Node], kind: str) -> None:
+    own = {"detection": {"logsource", "detection"}, "filter": {"logsource", "filter"}}
+    known = _HEAD_KEYS | _EXTENSIONS | own.get(kind, {kind, "generate"})
+    _check_names(keys, frozenset(known))
+
+
+def _rule_id(node: Node) -> str:
+    written, rule_id = node.text("id"), None
+    with suppress(ValueError):
+        rule_id = str(uuid.UUID(written))
+    if rule_id is None:
+        raise node.place.refuse("must be a UUID")
+    return rule_id
+
+
+def _head(node: Node, keys: dict[str, Node]) -> Head:
+    title = _needed(node, keys, "title").text("title")
+    if len(title) > 256:  # noqa: PLR2004 - Sigma rules schema, title
+        raise keys["title"].place.refuse("must have at most 256 characters")
+    status = keys["status"].text("status") if "status" in keys else "test"
+    if status not in _STATUS:
+        raise keys["status"].place.refuse(
+            f"must be one of {', '.join(sorted(_STATUS))}"
+        )
+    if "x_window" in keys and keys["x_window"].value != "sliding":
+        raise keys["x_window"].place.refuse("must be sliding")
+    level = keys.get("level")
+    generate = keys.get("generate")
+    if "correlation" in keys and generate is None:
+        body = keys["correlation"].value
+        generate = body.get("generate") if isinstance(body, dict) else None
+    return Head(
+        rule_id=_rule_id(_needed(node, keys, "id")),
+        title=title,
+        severity=Severity.MEDIUM if level is None else _code(level, Severity),
+        place=node.place,
+        name=keys["name"].text("name") if "name" in keys else None,
+        status=status,
+        description=_optional_text(keys, "description"),
+        falsepositives=_texts(keys.get("falsepositives")),
+        references=_texts(keys.get("references")),
+        tags=_texts(keys.get("tags")),
+        controls=_texts(keys.get("x_control")),
+        response=_optional_text(keys, "x_response"),
+        suppress_us=_span(keys["x_suppress"]) if "x_suppress" in keys else 0,
+        is_generated=generate is not None and generate.value is True,
+    )
+
+
+def _log(node: Node, keys: dict[str, Node]) -> Log:
+    source = _needed(node, keys, "logsource")
+    parts = source.mapping("logsource")
+    _check_names(parts, frozenset({"product", "service", "definition"}))
+    if _needed_in(source.place, parts, "product").value != PRODUCT:
+        raise parts["product"].place.refuse(f"must be {PRODUCT}")
+    return _code(_needed_in(source.place, parts, "service"), Log)
+
+
+def _code(node: Node, codes: type[_CodeT]) -> _CodeT:
+    for one in codes:
+        if one.value == node.value:
+            return one
+    raise node.place.refuse(f"must be one of {', '.join(one.value for one in codes)}")
+
+
+def _span(node: Node) -> int:
+    match = _SPAN.fullmatch(node.value) if isinstance(node.value, str) else None
+    if match is None or int(match[1]) * _UNIT_US[match[2]] > MOST_SPAN_US:
+        raise node.place.refuse("must be a number and s, m, h or d, 31 days at most")
+    return int(match[1]) * _UNIT_US[match[2]]
+
+
+def _bounds(place: Place, body: dict[str, Node], kind: Kind) -> tuple[Bound, ...]:
+    node = body.get("condition")
+    if node is None:
+        if kind in COUNTING:
+            raise place.refuse("lacks its condition")
+        return ()
+    if kind not in COUNTING:
+        raise node.place.refuse(
+            f"{kind} takes no condition: each of its rules must match"
+        )
+    found = []
+    for name, one in node.mapping("condition").items():
+        if name == "field":
+            continue
+        compare = next((c for c in Compare if c.value == name), None)
+        if compare is None:
+            raise one.place.refuse("is none of gt, gte, lt, lte, eq, neq, field")
+        number = one.value
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise one.place.refuse("must be a whole number")
+        found.append(Bound(compare, number))
+    if not found:
+        raise node.place.refuse("compares with nothing")
+    return tuple(found)
+
+
+def _measured(
+    place: Place, body: dict[str, Node], kind: Kind, sources: Sequence[Source]
+) -> str | None:
+    condition = body.get("condition")
+    parts = {} if condition is None else condition.mapping("condition")
+    node = parts.get("field")
+    needs = kind in {Kind.VALUE_COUNT, Kind.VALUE_SUM}
+    if node is None:
+        if needs:
+            raise place.refuse(
+                f"{kind} needs the field that it is over, in its condition"
+            )
+        return None
+    if not needs:
+        raise node.place.refuse(f"{kind} is over no field")
+    name = node.text("field")
+    for source in sources:
+        type_ = _field_type(source, name)
+        if type_ is None or (kind is Kind.VALUE_SUM and type_ is not FieldType.WHOLE):
+            raise node.place.refuse("is no such field of every rule that it is over")
+    return name
+
+
+def _field_type(source: Source, name: str) -> FieldType | None:
+    if isinstance(source.rule, Correlation):
+        inner = source.field(name)
+        if inner not in source.rule.group_by:
+            return None
+        return _field_type(source.rule.sources[0], inner)
+    return fields_of(source.rule.selection.log).get(source.field(name))
+
+
+def _check_group_field(place: Place, name: str, sources: Sequence[Source]) -> None:
+    for source in sources:
+        type_ = _field_type(source, name)
+        if type_ is None:
+            raise place.refuse("names a field that one of its rules does not have")
+        if type_ is FieldType.TEXTS:
+            raise place.refuse("groups by a list; count its values instead")
+
+
+def _aliases(node: Node | None) -> dict[str, dict[str, str]]:
+    if node is None:
+        return {}
+    return {
+        alias: {
+            rule: field.text("a field")
+            for rule, field in one.mapping("an alias").items()
+        }
+        for alias, one in node.mapping("aliases").items()
+    }
+
+
+def _texts(node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    if isinstance(node.value, str):
+        return (node.text("this"),)
+    return tuple(one.text("each of these") for one in node.items("this"))
+
+
+def _optional_text(keys: Mapping[str, Node], name: str) -> str:
+    return keys[name].text(name) if name in keys else ""
+
+
+def _needed(node: Node, keys: Mapping[str, Node], name: str) -> Node:
+    return _needed_in(node.place, keys, name)
+
+
+def _needed_in(place: Place, keys: Mapping[str, Node], name: str) -> Node:
+    if name not in keys:
+        raise place.refuse(f"lacks {name}")
+    return keys[name]
