@@ -18,6 +18,8 @@ from phitrail.app.config import (
     write_config,
 )
 from phitrail.events.vocabulary import FIELDS_OF_LIST
+from phitrail.keys.policies import PolicyOverride
+from phitrail.keys.settings import KeysSection, LocalVaultSettings
 from phitrail.sdk.connect import SOURCE_VARIABLE, SPOOL_VARIABLE, TRAIL_VARIABLE
 from phitrail.sdk.promise_store import RECEIPTS_VARIABLE
 
@@ -51,7 +53,39 @@ def test_every_key_of_the_guard_is_on_the_page() -> None:
     assert keys == set(first_cells(PAGE, "### guard")[1:])
 
 
+def test_every_key_of_the_keys_is_on_the_page_with_its_default() -> None:
+    """How long a key lives must not depend on a line that nobody knows of."""
+    page = PAGE.read_text(encoding="utf-8")
+    section = page.split("\n### keys\n", 1)[1].split("\n### ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    by_key = {row.split("`")[1]: row for row in rows}
+    settings = KeysSection()
+    defaults = {
+        field.name: getattr(settings, field.name)
+        for field in msgspec.structs.fields(KeysSection)
+    }
+
+    assert list(defaults) == list(by_key)
+    for key, default in defaults.items():
+        assert by_key[key].endswith(f"| {_written(default)} |")
+
+
+def test_every_key_of_a_policy_of_keys_is_on_the_page() -> None:
+    """What a house may change of the defaults stands in one place."""
+    page = PAGE.read_text(encoding="utf-8")
+    (row,) = [one for one in page.splitlines() if one.startswith("| `policies` |")]
+
+    for field in msgspec.structs.fields(PolicyOverride):
+        assert f"`{field.name}`" in row
+
+
 def _written(default: object) -> str:
+    if isinstance(default, KeysSection | LocalVaultSettings):
+        return "the local keyring"
+    if default in ({}, ()):
+        return "none"
+    if isinstance(default, str):
+        return default
     if default is None or isinstance(default, bool):
         return str(default).lower()
     return f"{default:,}"
