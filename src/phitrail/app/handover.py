@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from phitrail.app.key_endings import end_key_file
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.audit import AuditEvent, CallerEvent
@@ -127,7 +128,7 @@ def put_in_place(files: DurableFiles, handover: Handover) -> None:
     """
     files.put_many(handover.files)
     for path in handover.retired:
-        files.remove(path)
+        end_key_file(files, path)
 
 
 def forget(files: DurableFiles) -> None:

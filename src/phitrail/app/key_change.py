@@ -22,6 +22,7 @@ from datetime import datetime
 import msgspec
 
 from phitrail.app.documents import keep_document
+from phitrail.app.key_endings import destroy_ended
 from phitrail.app.key_handover import begin_change, holding_keys, put_in_place
 from phitrail.app.key_register import REGISTER, print_register
 from phitrail.app.key_wiring import KEYS, current_register
@@ -139,6 +140,7 @@ def make_change(
     begun = begin_change(files, event_ids[0], placed, removed)
     trail.recorder.record_many(events, now)
     put_in_place(files, begun)
+    destroy_ended(trail.directory, trail.keys.vault)
     trail.keys.refresh()
     return Done(register, document, digest, event_ids)
 

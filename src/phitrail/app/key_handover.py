@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from phitrail.app.key_endings import end_key_file
 from phitrail.app.pins import JOURNAL
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
@@ -70,7 +71,7 @@ def put_in_place(files: DurableFiles, begun: BegunChange) -> None:
     """
     files.put_many({path: text.encode() for path, text in begun.files.items()})
     for path in begun.removed:
-        files.remove(path)
+        end_key_file(files, path)
     files.remove(CHANGE)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from phitrail.app import clock
 from phitrail.app.config import POLICY_FILE, Policy, read_policy
+from phitrail.app.key_endings import destroy_ended
 from phitrail.app.key_handover import holding_keys
 from phitrail.app.key_profile import check_profile
 from phitrail.app.key_register import REGISTER, read_register
@@ -129,6 +130,7 @@ def open_ring(
         if not is_for_changes:
             check_profile(policy, lambda: current_register(directory), clock.now())
         ring = open_held_ring(directory, policy, may_lack=may_lack)
+        destroy_ended(directory, ring.vault)
     return ring.for_changes() if is_for_changes else ring
 
 

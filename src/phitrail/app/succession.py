@@ -8,7 +8,8 @@ One succession, in this order; a crash leaves the old keys in force or the new o
 3. New keys, the signed entry and the signed keyring are durable (`handover`).
 4. The entry is appended as the very next one, its head signed by the new promise key. From
    here on the new keys are in force.
-5. Key files, fingerprints, keyring take their places; the audit log says so; the new key
+5. Key files, register, keyring take their places; the half that signed is destroyed, but at
+   a rotation under the exception `retain-private`; the audit log says so; the new key
    publishes. Whoever opens the trail after a crash goes on here.
 
 A process that had the trail open signs nothing more: it is told to open it again.
@@ -26,7 +27,9 @@ import msgspec
 from phitrail.app import handover, wiring
 from phitrail.app.config import read_policy, read_tenant
 from phitrail.app.handover import Handover
+from phitrail.app.key_endings import destroy_ended
 from phitrail.app.key_handover import holding_keys
+from phitrail.app.key_profile import is_excepted
 from phitrail.app.key_register import REGISTER, print_register
 from phitrail.app.key_wiring import KEYS, current_register, open_held_ring
 from phitrail.app.pins import JOURNAL, read_lines, read_pins
@@ -41,12 +44,19 @@ from phitrail.events.protected import Protected
 from phitrail.events.shapes import CallerUserId
 from phitrail.events.succession import Succession
 from phitrail.identity.surrogate import written_surrogate
+from phitrail.keys.due import RETAIN_PRIVATE
 from phitrail.keys.key_file import KeyFile, make_key
 from phitrail.keys.names import KeyId, KeyKind, checkpoint_key, promise_key
 from phitrail.keys.recovery import read_recovery_key
-from phitrail.keys.register import KeyEntry, add_version, move, replace_entry
+from phitrail.keys.register import (
+    KeyEntry,
+    KeyRegister,
+    add_version,
+    move,
+    replace_entry,
+)
 from phitrail.keys.ring import KeyRing
-from phitrail.keys.states import KeyState
+from phitrail.keys.states import IS_GONE, KeyState
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.entry import Entry
 from phitrail.tlog.genesis import Pinned, origin_of
@@ -197,6 +207,10 @@ class _Succeeding:
         self._version = len(self._line.tenures) + 1
         self._tenant = read_tenant(directory)
         self._entries: dict[KeyId, KeyEntry] = {}
+        # A key that is in other hands is not kept, whatever exception there is.
+        self._is_retaining = asked.reason is SuccessionReason.ROTATION and is_excepted(
+            current_register(directory), RETAIN_PRIVATE, now
+        )
 
     def run(
         self, old: Signer | None, earlier: Handover | None, *, is_published: bool
@@ -346,7 +360,7 @@ class _Succeeding:
             tuple(
                 f"{KEYS}/{name}.v{version}.json"
                 for name, version in before.versions()
-                if name in replaced
+                if name in replaced and not self._is_retaining
             ),
         )
 
@@ -360,11 +374,8 @@ class _Succeeding:
         for file in made:
             old = register.active(file.name) or register.versions(file.name)[-1]
             register, _ = move(register, old.key_id, ended, at)
-            register = replace_entry(
-                register,
-                old.key_id,
-                lambda one: msgspec.structs.replace(one, private_destroyed_at=at),
-            )
+            if not self._is_retaining:
+                register = _without_private(register, file.name, at)
             register, _ = add_version(register, self._entries[file.key_id])
             register, _ = move(register, file.key_id, KeyState.ACTIVE, at)
         register = msgspec.structs.replace(
@@ -384,6 +395,7 @@ class _Succeeding:
     ) -> None:
         try:
             handover.put_in_place(self._files, begun)
+            destroy_ended(self._directory, trail.keys.vault)
             if earlier is not None:
                 trail.recorder.record(*handover.key_event(earlier))
             wiring.record_succession(trail, begun)
@@ -395,6 +407,18 @@ class _Succeeding:
                 f"the new keys of {self._asked.log} are in force; what is left to do is "
                 f"done when the trail is opened next ({error})"
             ) from error
+
+
+def _without_private(register: KeyRegister, name: str, at: str) -> KeyRegister:
+    """Say of every version of a signing key that the half that signs is gone."""
+    for one in register.versions(name):
+        if one.private_destroyed_at is None and one.state not in IS_GONE:
+            register = replace_entry(
+                register,
+                one.key_id,
+                lambda entry: msgspec.structs.replace(entry, private_destroyed_at=at),
+            )
+    return register
 
 
 def _entry(succession: Succession) -> Entry:
