@@ -21,6 +21,7 @@ from tests.trails import (
 
 from phitrail.app.config import Policy
 from phitrail.app.documents import DOCUMENTS
+from phitrail.app.key_rekey import rekey_identity
 from phitrail.app.key_rotation import rotate_key
 from phitrail.app.key_uses import (
     Uses,
@@ -44,6 +45,7 @@ from phitrail.keys.names import KeyId
 from phitrail.keys.settings import KeysSection
 
 BY = "officer-7"
+MAP_KEYS = (names.IDENTITY_INDEX, names.IDENTITY_SEAL)
 LONG_AGO = NOW - timedelta(days=900)
 
 
@@ -227,10 +229,27 @@ def test_aliases_are_counted_beside_subjects(trail_dir: Path) -> None:
     with closing(sqlite3.connect(trail_dir / IDENTITY)) as database, database:
         database.execute("CREATE TABLE alias AS SELECT * FROM subject LIMIT 1")
 
-    for name in (names.IDENTITY_INDEX, names.IDENTITY_SEAL):
+    for name in MAP_KEYS:
         (uses,) = counted(trail_dir, name)
         assert in_place(uses, "identity map", "subjects") == 2
         assert in_place(uses, "identity map", "aliases") == 1
+
+
+def test_after_a_re_key_nothing_of_the_map_stands_under_the_old_versions(
+    trail_dir: Path,
+) -> None:
+    """An old version that still counts here could never be destroyed."""
+    subjects = [("mrn", f"mrn-{number}") for number in range(300)]
+    with opened(trail_dir) as trail:
+        trail.identity.resolve(subjects)
+        for name in MAP_KEYS:
+            rotate(trail, name)
+        before = [counted(trail_dir, name) for name in MAP_KEYS]
+        rekey_identity(trail, by=BY, now=NOW)
+    after = [counted(trail_dir, name) for name in MAP_KEYS]
+
+    assert [[one.total for one in uses] for uses in before] == [[300, 0], [300, 0]]
+    assert [[one.total for one in uses] for uses in after] == [[0, 300], [0, 300]]
 
 
 def test_a_key_that_protects_nothing_yet_has_no_places(trail_dir: Path) -> None:
@@ -377,7 +396,7 @@ def test_every_column_of_keyed_hashes_is_known() -> None:
 
 # --- nothing is lost between versions ---
 
-STEPS = ("ask", "rate", "publish", "tables", *sorted(names.kinds_of_keys()))
+STEPS = ("ask", "rate", "publish", "tables", "rekey", *sorted(names.kinds_of_keys()))
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -397,6 +416,8 @@ def test_the_counts_of_all_versions_are_all_that_there_is(
                 publish_once(directory)
             elif step == "tables":
                 advance_tables(trail, NOW, close_rows=1)
+            elif step == "rekey":
+                rekey_identity(trail, by=BY, now=NOW)
             elif names.kinds_of_keys()[step] is not names.KeyKind.SIGN:
                 rotate(trail, step)
         leaves = [leaf for log in Log for leaf in read_leaves(trail, log)]
