@@ -1,13 +1,16 @@
 """What runs beside the writers: it publishes, waits, repairs itself, or says why not."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.faults.steps import Fault, FaultyFiles, Kind
+from tests.keys.rings import TimedVault
 from tests.trails import NOW, check_whole, phi_read, plain_event
 
 from phitrail.app.config import Policy, read_tenant, write_config
+from phitrail.app.key_wiring import KEYS
 from phitrail.app.pins import JOURNAL
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.wiring import OUTSIDE, Trail, open_trail
@@ -17,7 +20,9 @@ from phitrail.errors import (
     IntegrityError,
     OutcomeUnknownError,
     StorageError,
+    VaultError,
 )
+from phitrail.keys.ring import KeyRing
 from phitrail.tlog.journal import Journal
 from phitrail.tlog.publisher import Publisher
 
@@ -189,3 +194,34 @@ def test_a_pipeline_that_never_ran_closes(trail: Trail) -> None:
     Pipeline(trail).close()
 
     assert size(trail) == 1
+
+
+def test_each_round_renews_what_the_vault_admits(trail_dir: Path) -> None:
+    """Whoever records would wait for the vault when a secret's time is over."""
+    keys = trail_dir / KEYS
+    elapsed = [0]
+    vault = TimedVault.load(keys)
+    assert isinstance(vault, TimedVault)
+    trail = replace(
+        open_trail(trail_dir),
+        keys=KeyRing.load(keys, vault, elapsed_us=lambda: elapsed[0]),
+    )
+    pipeline = Pipeline(trail)
+    pipeline.start()
+    pipeline.publish_now(20.0)
+    first = vault.asked
+    elapsed[0] = int(vault.unwrap_cache_s * 600_000)  # six tenths of its time
+    pipeline.publish_now(20.0)
+    renewed = vault.asked
+    trail.keys.newest("rater")
+    vault.error = VaultError("the vault does not answer")
+    elapsed[0] *= 2
+    with pytest.raises(VaultError, match="does not answer"):
+        pipeline.publish_now(20.0)
+    vault.error = None
+    pipeline.publish_now(20.0)
+    pipeline.close()
+    trail.close()
+
+    assert (first, renewed) == (1, 2)
+    assert pipeline.failure is None

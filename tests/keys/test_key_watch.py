@@ -279,3 +279,50 @@ def test_threads_that_need_one_secret_ask_the_vault_once(keys: Keys) -> None:
 
     assert seen == [first]
     assert vault.asked == asked + 1
+
+
+class SeenLock:
+    """A lock that tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.is_awaited = threading.Event()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.is_awaited.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_vault_that_does_not_answer_is_waited_for_once(keys: Keys) -> None:
+    """A hundred writers must not wait a hundred times as long, one after the other."""
+    ring, vault = timed(keys)
+    unwrapped = ring._shared.unwrapped
+    assert unwrapped is not None
+    lock = SeenLock()
+    unwrapped._lock = lock  # type: ignore[assignment]  # a lock all the same
+    keys.wait_s(10)
+    asked, failures = vault.asked, []
+
+    def need() -> None:
+        with pytest.raises(VaultError) as caught:
+            ring.secret("rater", 1)
+        failures.append(str(caught.value))
+
+    second = threading.Thread(target=need)
+
+    def another_waits() -> None:
+        second.start()
+        assert lock.is_awaited.wait(10)
+
+    vault.on_unwrap, vault.error = another_waits, VaultError("it does not answer")
+    need()
+    second.join(10)
+    vault.on_unwrap, vault.error = None, None
+
+    assert failures == ["it does not answer"] * 2
+    assert vault.asked == asked + 1
+    assert ring.secret("rater", 1) == ring.newest("rater")[1]

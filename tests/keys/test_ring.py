@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.keys.rings import MOMENT, Keys, TimedVault, make_keys
 
 from phitrail.errors import ConfigError, RefusedError, StorageError, VaultError
@@ -13,6 +14,7 @@ from phitrail.keys.local_vault import LocalVault
 from phitrail.keys.names import WRAPPING, KeyId, KeyKind, kinds_of_keys
 from phitrail.keys.ring import KeyRing, wrapping_entry
 from phitrail.keys.states import KeyState
+from phitrail.keys.vault import Wrapped
 
 V1, V2 = KeyId("rater", 1), KeyId("rater", 2)
 SEAL = KeyId("audit-seal", 1)
@@ -344,3 +346,38 @@ def test_a_closed_ring_forgets_its_secrets(keys: Keys) -> None:
 
     assert unprotect(ring.secret("rater", 1))
     assert vault.asked == asked + 1
+
+
+class SigningElsewhere(LocalVault):
+    """A vault that signs with a key of its own, or refuses to."""
+
+    error: VaultError | None = None
+
+    def sign(self, key: Wrapped, data: bytes) -> bytes:
+        """Sign with no key of the trail."""
+        del key
+        if self.error is not None:
+            raise self.error
+        return Ed25519PrivateKey.generate().sign(data)
+
+
+def test_a_signature_of_another_key_is_not_taken(keys: Keys) -> None:
+    """A log signed by a key that nobody pins is a log that nobody can verify."""
+    ring = keys.ring(SigningElsewhere.load(keys.directory))
+
+    with pytest.raises(ConfigError, match="with another key than the log's"):
+        ring.signing_key("audit-promise").sign(b"a tree head")
+
+
+def test_a_refusal_to_sign_drops_every_secret(keys: Keys) -> None:
+    """Who was refused once must not go on reading from what is in memory."""
+    vault = SigningElsewhere.load(keys.directory)
+    assert isinstance(vault, SigningElsewhere)
+    ring = keys.ring(vault)
+    vault.error = VaultError("refused", is_refusal=True)
+    with pytest.raises(VaultError):
+        ring.signing_key("audit-promise").sign(b"a tree head")
+    unwrapped = ring._shared.unwrapped
+
+    assert unwrapped is not None
+    assert unwrapped.kept(KeyId("rater", 1)) is None

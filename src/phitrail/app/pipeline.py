@@ -1,5 +1,8 @@
 """What runs beside the writers: the publisher's tick, on one thread of one process.
 
+Each tick first renews what the vault of the keys admits for a while (`keys.ring`), so that
+whoever records does not wait for that.
+
 Whoever holds the lease publishes; the others try to get it each tick, so that the death of
 the holder is noticed by the kernel and repaired within one tick. A refusal to sign stops
 the pipeline for good and is kept as `failure`; nothing is passed over.
@@ -103,6 +106,7 @@ class Pipeline:
             self._wake.wait(self._interval_s)
 
     def _tick(self) -> None:
+        self._trail.keys.keep_warm()
         if self._publisher is None:
             if not self._lease.try_acquire():
                 self.last_error = None  # whoever holds the lease publishes

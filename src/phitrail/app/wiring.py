@@ -119,6 +119,7 @@ class Trail:
         if self.aliases is not None:
             self.aliases.close()
         self.identity.close()
+        self.keys.close()
 
 
 def open_trail(
@@ -230,7 +231,7 @@ def assemble(
             vocabulary=vocabulary,
             systems=Systems(systems.patient, systems.record, systems.user),
             actions=tenant.actions,
-            idempotency=Mac(keys, names.IDEMPOTENCY).digest,
+            idempotency=Mac(keys, names.IDEMPOTENCY),
             source=source,
             registered=registered,
         ),

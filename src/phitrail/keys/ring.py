@@ -12,12 +12,17 @@ Secrets stay inside `Protected`. Python cannot wipe memory; the threat model say
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
-from phitrail.errors import ConfigError, RefusedError, StorageError
+from phitrail.errors import ConfigError, RefusedError, StorageError, VaultError
 from phitrail.events.protected import Protected
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.held_keys import HeldKeys, Watched, read_held_keys
@@ -291,14 +296,14 @@ class KeyRing:
                 unprotect(self._secret(held, key_id))
             )
             return SigningKey(private.public_key().public_bytes_raw(), private.sign)
-        file = _file(held, key_id)
-        vault, wrapped = self._vault, file.wrapped
+        file, vault = _file(held, key_id), self._vault
+        public_key = file.public()
 
         def sign(data: bytes) -> bytes:
             self._check_signs(key_id)
-            return vault.sign(wrapped, data)
+            return self._signature(vault, file, public_key, data)
 
-        return SigningKey(file.public(), sign)
+        return SigningKey(public_key, sign)
 
     def fingerprints(self) -> dict[KeyId, str]:
         """Return the fingerprint of every version whose file is here.
@@ -396,6 +401,24 @@ class KeyRing:
         if kept is not None:
             return kept
         return self._shared.unwrapped.unwrap([file], held.entries)[0]
+
+    def _signature(
+        self, vault: Vault, file: KeyFile, public_key: bytes, data: bytes
+    ) -> bytes:
+        """Let the vault sign, and believe no signature that the log's key did not make."""
+        try:
+            signature = vault.sign(file.wrapped, data)
+        except VaultError as error:
+            if error.is_refusal and self._shared.unwrapped is not None:
+                self._shared.unwrapped.clear()
+            raise
+        with suppress(InvalidSignature, ValueError):
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+            return signature
+        raise ConfigError(
+            f"the vault signs for key {file.key_id} with another key than the log's; put "
+            "the right key file back, or restore the vault from its snapshot"
+        )
 
     def _check_may_open(self, held: HeldKeys, key_id: KeyId) -> None:
         entry = held.entries.get(key_id)

@@ -1,7 +1,8 @@
 """Secrets that the vault gave back, kept for the time that it admits.
 
-1. Many are asked for at once, by one thread; who comes meanwhile for the same takes what
-   that thread got. What is kept already is handed out without waiting for anybody.
+1. Many are asked for at once, by one thread; who comes meanwhile takes what that thread
+   got, or its failure: a vault that does not answer is waited for once, not by one thread
+   after the other. What is kept already is handed out without waiting for anybody.
 2. A refusal of the vault drops them all.
 3. A secret that is not the register's is refused: a vault that answers with another one
    would seal what nobody can open.
@@ -28,6 +29,8 @@ class Unwrapped:
         self._elapsed_us = elapsed_us
         self._kept: dict[KeyId, tuple[Protected[bytes], int | None]] = {}
         self._lock = Lock()
+        self._failures = 0
+        self._failure = "", False
 
     def kept(self, key_id: KeyId, *, for_s: float = 0) -> Protected[bytes] | None:
         """Return a secret that may be used for some time to come, if one is at hand."""
@@ -60,7 +63,11 @@ class Unwrapped:
             ConfigError: one is another than the register's, or was altered.
             VaultError: the vault does not answer, or refuses.
         """
+        failures = self._failures
         with self._lock:
+            if self._failures > failures:
+                message, is_refusal = self._failure
+                raise VaultError(message, is_refusal=is_refusal)
             found = {file.key_id: self.kept(file.key_id, for_s=for_s) for file in files}
             missing = [file for file in files if found[file.key_id] is None]
             got = self._ask(missing, entries) if missing else {}
@@ -89,6 +96,8 @@ class Unwrapped:
         except VaultError as error:
             if error.is_refusal:
                 self._kept.clear()
+            self._failures += 1
+            self._failure = str(error), error.is_refusal
             raise
         except IntegrityError as error:
             raise self._which_is_wrong(files) from error
