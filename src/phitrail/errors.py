@@ -18,6 +18,9 @@ PhitrailError
 A message holds ids, sizes and places, never a value out of an event.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class PhitrailError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -38,11 +41,21 @@ class InputError(PhitrailError):
 
 
 class ConflictError(PhitrailError):
-    """The same event id came with other content; `event_id` says which."""
+    """The same event id came with other content; `event_id` says which.
 
-    def __init__(self, message: str, *, event_id: str = "") -> None:
+    `stored` is the keyed hash of what stands there, for every id that seemed to conflict.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        event_id: str = "",
+        stored: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         super().__init__(message)
         self.event_id = event_id
+        self.stored = stored
 
 
 class AccessDeniedError(PhitrailError):

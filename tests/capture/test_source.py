@@ -54,7 +54,7 @@ def recorder_of(trail: Trail, source: Source | None) -> Recorder:
         vocabulary=trail.tenant.terms(),
         systems=Systems(),
         actions={},
-        idempotency=Mac(trail.keys, names.IDEMPOTENCY).digest,
+        idempotency=Mac(trail.keys, names.IDEMPOTENCY),
         source=source,
         registered=("assistant", "gateway"),
     )

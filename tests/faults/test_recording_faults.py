@@ -77,7 +77,7 @@ def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trai
         vocabulary=tenant.terms(),
         systems=Systems(),
         actions=tenant.actions,
-        idempotency=Mac(keys, names.IDEMPOTENCY).digest,
+        idempotency=Mac(keys, names.IDEMPOTENCY),
     )
     return Trail(
         directory,

@@ -13,17 +13,28 @@ One record, in this order:
 6. Append. The receipt says index, leaf hash and promise; it exists only once the commit
    was synced.
 
-The same id with other content is refused, and the refusal is itself recorded. A record
+The same id with other content is refused, and the refusal is itself recorded; over rotations
+of the key `capture.idempotency` tells them apart. A record
 with many patient records goes in parts that share the event id, in one transaction.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from phitrail.capture.exchange import Exchange, KnowsSubjects, Systems
+from phitrail.capture.idempotency import (
+    NOT_COMPARABLE,
+    REUSED,
+    HashesContent,
+    NotComparableError,
+    content_mac,
+    is_same_content,
+    same_macs,
+)
 from phitrail.capture.nonces import Nonces
 from phitrail.capture.source import Source, check_numbers
 from phitrail.errors import (
@@ -59,8 +70,9 @@ _NO_TIMES: Mapping[str, str] = {}
 
 
 class _Draft(NamedTuple):
-    """A record on its way: its id, idempotency hash, and surrogates for identifiers."""
+    """A record on its way: as given, with its id, its hash, and surrogates."""
 
+    given: CallerRecord
     record: CallerRecord
     event_id: str
     mac: bytes
@@ -100,7 +112,7 @@ class Recorder:
         vocabulary: Vocabulary,
         systems: Systems,
         actions: Mapping[str, Action],
-        idempotency: Callable[[bytes], tuple[int, bytes]],
+        idempotency: HashesContent,
         source: Source | None = None,
         registered: Collection[str] = (),
     ) -> None:
@@ -152,7 +164,12 @@ class Recorder:
         numbers = self._numbers(drafts)
         try:
             items = self._items(drafts, numbers, now, times)
-            sequenced = self._appender.append(_whole(items))
+            sequenced = None
+            while sequenced is None:
+                try:
+                    sequenced = self._appender.append(_whole(items))
+                except ConflictError as error:
+                    items = self._compared(drafts, items, error)
         except PhitrailError as error:
             self._give_back(numbers, error)
             if isinstance(error, ConflictError):
@@ -189,7 +206,12 @@ class Recorder:
         numbers = self._numbers(drafts)
         try:
             items = self._items(drafts, numbers, now)
-            sequenced = await self._appender.append_async(_whole(items))
+            sequenced = None
+            while sequenced is None:
+                try:
+                    sequenced = await self._appender.append_async(_whole(items))
+                except ConflictError as error:
+                    items = self._compared(drafts, items, error)
         except PhitrailError as error:
             self._give_back(numbers, error)
             if isinstance(error, ConflictError):
@@ -222,16 +244,18 @@ class Recorder:
             if getattr(record, field, None) is not None:
                 raise InputError.for_field(field, "is set by the log; leave it out")
         check_numbers(record, self._source_id, self._registered)
-        version, digest = self._idempotency(encode_opened(record, unprotect))
+        given = record
+        mac = content_mac(self._idempotency, _content(given))
         if isinstance(record, AuditEvent) and isinstance(record.action, str):
             action = self._actions.get(record.action)
             if action is not None:
                 record = msgspec.structs.replace(record, action=action)
         self._vocabulary.check(record)
         return _Draft(
+            given,
             record,
             new_uuid7(now) if record.event_id is None else record.event_id,
-            version.to_bytes(2, "big") + digest,
+            mac,
             self._surrogates(record, unmet),
         )
 
@@ -381,12 +405,38 @@ class Recorder:
 
     # --- conflicts ---
 
+    def is_same(self, record: CallerRecord, stored: bytes) -> bool:
+        """Say whether what the journal keeps of an event is this record.
+
+        Raises:
+            ConfigError: the version of the key that it was hashed under is not here.
+            VaultError: the vault does not answer, or refuses.
+        """
+        return is_same_content(self._idempotency, _content(record), stored)
+
+    def _compared(
+        self, drafts: Sequence[_Draft], items: Sequence[Item], error: ConflictError
+    ) -> list[Item]:
+        """Take over the stored hashes of retries that another version was in use for.
+
+        Raises:
+            ConflictError: one of them is no retry.
+        """
+        contents = {d.event_id: partial(_content, d.given) for d in drafts}
+        stored = same_macs(self._idempotency, contents, error)
+        return [
+            tuple(entry._replace(mac=stored.get(d.event_id, d.mac)) for entry in item)
+            for d, item in zip(drafts, items, strict=True)
+        ]
+
     def _conflict_item(self, error: ConflictError, now: datetime) -> Item:
         """Build the record of a refused reuse: one security event for that id."""
         event = SecurityEvent(
             event_type=EventType.EVENT_ID_CONFLICT,
             object_id=error.event_id,
-            reason_code="event_id_reused",
+            reason_code=(
+                NOT_COMPARABLE if isinstance(error, NotComparableError) else REUSED
+            ),
             detector="recorder",
         )
         draft = self._draft(event, now, [])
@@ -396,6 +446,11 @@ class Recorder:
 def _add(record: CallerRecord, fields: Mapping[str, Any]) -> LeafRecord:
     """Put surrogates where identifiers were, and what the log adds."""
     return msgspec.structs.replace(record, **fields)  # type: ignore[return-value]  # identifiers were exchanged
+
+
+def _content(record: CallerRecord) -> bytes:
+    """Return the caller's own canonical bytes, identifiers included."""
+    return encode_opened(record, unprotect)
 
 
 def _key(event_id: str) -> bytes:

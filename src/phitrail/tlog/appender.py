@@ -7,7 +7,9 @@ One commit, in this order:
    checked against its root and promise (`tlog.head`); where it was signed by newer keys
    than ours, nothing is appended (ADR 0007).
 3. Look up all keys. The same key with the same keyed hash is a retry and gets its first
-   place; with another hash it is a conflict, and nothing of that item is appended.
+   place; with another hash it is a conflict, and nothing of that item is appended. The
+   conflict says what stands there: only who has the content can tell a retry that was
+   hashed under another version of the key (`capture.idempotency`).
 4. Give indexes in the order of arrival, extend the edges, seal the entries.
 5. Sign one promise for each log touched.
 6. Commit. Only then does anyone learn of an index.
@@ -133,6 +135,7 @@ class Appender:
                     f"event {event_id} stands at {stored.log} {stored.index} with "
                     "other content; use a new event_id",
                     event_id=event_id,
+                    stored=_other_macs(item, known),
                 )
             if stored is None and entry.at is not None:
                 index = heads[entry.log].size
@@ -186,6 +189,15 @@ class Appender:
         head = Head(log, batch.edge, root, promise)
         self._journal.store_head(head)
         return head
+
+
+def _other_macs(item: Item, known: Mapping[bytes, StoredEvent]) -> dict[str, bytes]:
+    """Say what stands under the ids of an item with another keyed hash."""
+    return {
+        _event_id(entry.key): known[entry.key].mac
+        for entry in item
+        if entry.key in known and known[entry.key].mac != entry.mac
+    }
 
 
 def _event_id(key: bytes) -> str:
