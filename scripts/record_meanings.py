@@ -110,7 +110,10 @@ FIELDS = {
     "severity": "how bad",
     "share_e6": "share of the use case that the version serves, in millionths",
     "source_epoch": "which run of the source, counted from 0",
-    "source_event_id": "the event's id where it came from; of a gap, `epoch:first-last`",
+    "source_event_id": (
+        "the event's id where it came from; of a gap, `epoch:first-last`; of what is due, "
+        "by when"
+    ),
     "source_id": "which source sent it",
     "source_ip": "from where",
     "source_proof": "the source's signature over its new epoch",
@@ -168,9 +171,10 @@ EVENT_TYPES = {
     "key_deactivated": "a key only opens what it sealed",
     "key_compromised": "somebody else may have a key",
     "key_destroyed": "a key was destroyed on purpose",
-    "key_due": "a rotation is due",
-    "key_overdue": "a rotation is late",
+    "key_due": "a key must be rotated soon, or an exception ends soon",
+    "key_overdue": "a rotation is late, or an exception has ended",
     "key_recovered": "keys were brought back with the recovery key",
+    "key_accessed": "the vault's own log says that a key was used, shown or changed there",
     "key_recovery_rehearsed": "a recovery was tried out",
     "case_opened": "a breach case was opened",
     "case_assessed": "the four factors of a case were assessed",

@@ -48,6 +48,7 @@ class EventType(StrEnum):
     KEY_DEACTIVATED = "key_deactivated"
     KEY_COMPROMISED = "key_compromised"
     KEY_DESTROYED = "key_destroyed"
+    KEY_ACCESSED = "key_accessed"
     KEY_DUE = "key_due"
     KEY_OVERDUE = "key_overdue"
     KEY_RECOVERED = "key_recovered"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from phitrail.capture.history.chain import ChainFields
 from phitrail.capture.history.field_map import FieldMap, FieldRule
 from phitrail.capture.history.form import HistoryForm
+from phitrail.capture.history.key_use import BUILT_IN
 from phitrail.capture.history.targets import TARGETS
 from phitrail.events.codes import Action, EventType, Outcome, PurposeOfUse
 
@@ -376,5 +377,7 @@ def built_in_map(form: HistoryForm) -> FieldMap:
             )
         case HistoryForm.FHIR:
             return FieldMap(form, built_in=_FHIR, refuses_free_text=False)
+        case HistoryForm.KMS_CLOUDTRAIL | HistoryForm.VAULT_AUDIT:
+            return FieldMap(form, built_in=BUILT_IN)
         case HistoryForm.CSV:
             return FieldMap(form)

@@ -11,6 +11,8 @@ class HistoryForm(StrEnum):
     CLOUDTRAIL = "cloudtrail"
     CSV = "csv"
     FHIR = "fhir"
+    KMS_CLOUDTRAIL = "kms-cloudtrail"
+    VAULT_AUDIT = "vault-audit"
 
     @property
     def family(self) -> str:

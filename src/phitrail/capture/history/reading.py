@@ -15,6 +15,7 @@ from phitrail.capture.history.fhir import read_fhir
 from phitrail.capture.history.field_map import FieldMap
 from phitrail.capture.history.form import HistoryForm
 from phitrail.capture.history.json_lines import read_json_lines
+from phitrail.capture.history.kms_trail import read_kms_trail
 from phitrail.capture.history.native_line import LineMaker
 from phitrail.capture.history.source import (
     DigestedFile,
@@ -23,6 +24,7 @@ from phitrail.capture.history.source import (
     open_stream,
     until_damage,
 )
+from phitrail.capture.history.vault_audit import read_vault_audit
 from phitrail.capture.importer import Line
 from phitrail.capture.text_hash import TextHasher
 from phitrail.events.codes import Action
@@ -108,5 +110,9 @@ def _open(file: DigestedFile, field_map: FieldMap) -> Source:
             return Source(read_csv_rows(stream, field_map.delimiter))
         case HistoryForm.FHIR:
             return read_fhir(stream)
+        case HistoryForm.KMS_CLOUDTRAIL:
+            return read_kms_trail(stream)
+        case HistoryForm.VAULT_AUDIT:
+            return read_vault_audit(stream)
         case _:
             assert_never(field_map.form)
