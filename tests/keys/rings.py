@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from phitrail.errors import IntegrityError, VaultError
+from phitrail.errors import ConfigError, IntegrityError, VaultError
 from phitrail.keys.held_keys import Watched
 from phitrail.keys.key_file import KeyFile, make_key
 from phitrail.keys.local_vault import LocalVault
@@ -119,7 +119,10 @@ class Keys:
     def _read(self) -> KeyRegister:
         if self.forged:
             raise IntegrityError("the register is not signed by the keys of this trail")
-        return msgspec.json.decode(self.place.read_bytes(), type=KeyRegister)
+        try:
+            return msgspec.json.decode(self.place.read_bytes(), type=KeyRegister)
+        except msgspec.MsgspecError:
+            raise ConfigError("the trail's register of keys is damaged") from None
 
 
 def make_keys(directory: Path) -> Keys:

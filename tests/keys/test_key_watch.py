@@ -116,13 +116,13 @@ def lose_a_file(keys: Keys) -> Callable[[], None]:
     return put_right
 
 
-def lose_the_register(keys: Keys) -> Callable[[], None]:
-    """Have the register missing; return what puts it right."""
-    keys.place.unlink()
+def spoil_the_register(keys: Keys) -> Callable[[], None]:
+    """Have the register damaged; return what puts it right."""
+    keys.place.write_text("{")
     return keys.publish
 
 
-@pytest.mark.parametrize("harm", [lose_a_file, lose_the_register])
+@pytest.mark.parametrize("harm", [lose_a_file, spoil_the_register])
 def test_a_change_that_cannot_be_read_is_tried_again_then_refused(
     keys: Keys, harm: Callable[[Keys], Callable[[], None]]
 ) -> None:
@@ -148,16 +148,33 @@ def test_a_change_that_cannot_be_read_is_tried_again_then_refused(
     assert ring.newest("rater")[0] == 2
 
 
-def test_a_register_that_comes_back_as_it_was_ends_the_refusal(keys: Keys) -> None:
-    """A disk that was away for a while needs no restart."""
+def test_a_directory_that_is_away_changes_nothing(keys: Keys) -> None:
+    """While its disk is gone a program goes on hashing texts, for its spool."""
     ring = keys.ring()
     away = keys.place.rename(keys.place.with_suffix(".away"))
+    for _ in range(5):
+        keys.wait_s(1)
+        assert ring.newest("rater")[0] == 1
+    with pytest.raises(ConfigError, match="version 2 is not here"):
+        ring.secret("rater", 2)
+    away.unlink()
+    keys.rotate("rater")
+    keys.wait_s(1)
+
+    assert ring.newest("rater")[0] == 2
+
+
+def test_a_register_that_comes_back_as_it_was_ends_the_refusal(keys: Keys) -> None:
+    """What was put right by hand needs no restart."""
+    ring = keys.ring()
+    good = keys.place.rename(keys.place.with_suffix(".good"))
+    keys.place.write_text("{")
     told = []
     for _ in range(3):
         keys.wait_s(1)
         told.append(refusal(ring))
     assert "could not be read" in told[2]
-    away.rename(keys.place)
+    good.rename(keys.place)
     keys.wait_s(1)
 
     assert ring.newest_version("rater") == 1

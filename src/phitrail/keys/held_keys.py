@@ -22,6 +22,9 @@ from phitrail.keys.states import IS_GONE, PROTECTS, KeyState
 
 _ASKED_FOR = IS_GONE | {KeyState.COMPROMISED, KeyState.PRE_ACTIVATION}
 
+NOT_SEEN: tuple[int, ...] = ()
+"""The mark of a register that is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -38,7 +41,7 @@ class HeldKeys:
     files: Mapping[KeyId, KeyFile]
     entries: Mapping[KeyId, KeyEntry]
     newest: Mapping[str, int]
-    seen: tuple[int, ...] = ()
+    seen: tuple[int, ...] = NOT_SEEN
 
     def state(self, key_id: KeyId) -> KeyState | None:
         """Return the state of a version; None where no register says one."""
@@ -71,7 +74,7 @@ def read_held_keys(
         ConfigError: a key is missing, unreadable, altered or readable by others.
         IntegrityError: the register is not signed by this trail's key.
     """
-    seen = () if watched is None else mark_of(watched.place)
+    seen = NOT_SEEN if watched is None else mark_of(watched.place)
     entries: dict[KeyId, KeyEntry] = {}
     if watched is not None:
         entries = {one.key_id: one for one in watched.read().keys}
@@ -92,11 +95,11 @@ def read_held_keys(
 
 
 def mark_of(place: Path) -> tuple[int, ...]:
-    """Return what changes whenever another file takes this place."""
+    """Return what changes whenever another file takes this place; `NOT_SEEN` without one."""
     try:
         found = os.stat(place)  # noqa: PTH116 - the fields of one call
     except OSError:
-        return ()
+        return NOT_SEEN
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

@@ -6,7 +6,9 @@
 2. What cannot be read (a change is half way, the vault does not answer) is tried again at
    the next look. After `MOST_MISSES` in a row everything is refused, since a key may have
    been suspended or lost meanwhile; a look that succeeds ends that.
-3. A register that this trail's key did not sign is refused at once, at every question, until
+3. Where no register is to be seen, the directory is away, and nobody changes keys in it:
+   what is known goes on, so that texts can be hashed for a spool.
+4. A register that this trail's key did not sign is refused at once, at every question, until
    the right one is back.
 """
 
@@ -16,7 +18,7 @@ from threading import RLock
 from typing import Final
 
 from phitrail.errors import IntegrityError, PhitrailError, StorageError
-from phitrail.keys.held_keys import HeldKeys, Watched, mark_of, read_held_keys
+from phitrail.keys.held_keys import NOT_SEEN, HeldKeys, Watched, mark_of, read_held_keys
 from phitrail.keys.unwrapped import Unwrapped
 
 LOOK_EVERY_US: Final = 1_000_000
@@ -77,7 +79,7 @@ class KeyWatch:
         """
         if self._watched is not None:
             with self._lock:
-                if mark_of(self._watched.place) != self._held.seen:
+                if mark_of(self._watched.place) not in (self._held.seen, NOT_SEEN):
                     self._try_to_read(is_timed=False)
         return self.held()
 
@@ -110,7 +112,7 @@ class KeyWatch:
             if now_us < self._look_at_us:
                 return
             self._look_at_us = now_us + LOOK_EVERY_US
-            if mark_of(watched.place) == self._held.seen:
+            if mark_of(watched.place) in (self._held.seen, NOT_SEEN):
                 self._misses, self._is_forged = 0, False
             else:
                 self._try_to_read(is_timed=True)
