@@ -34,6 +34,8 @@ COMMANDS = (
     "anchor list",
     "anchor run",
     "key",
+    "key list",
+    "key create",
     "key rotate",
     "key compromise",
     "key suspend",

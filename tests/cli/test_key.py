@@ -103,7 +103,7 @@ def test_a_lost_key_file_is_replaced(phitrail: Command, trail: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("rotate",), "--recovery"),
+        (("rotate",), "NAME"),
         (("rotate", "--all", "--log", "audit"), "--log"),
         (("compromise", "--log", "audit", "--reason", "rotation"), "--reason"),
     ],

@@ -80,7 +80,7 @@ class _Asked:
 def rotate(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Which keys.", show_default=False),
+        typer.Argument(metavar="NAME", help="Which keys.", show_default=False),
     ] = None,
     is_all_secrets: Annotated[
         bool,

@@ -45,7 +45,7 @@ def show(
     key: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KEY[:vN]]",
+            metavar="KEY[:vN]",
             help="Which key, or which version of it.  [default: the signing keys]",
             show_default=False,
         ),

@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -75,7 +76,7 @@ class LocalVault:
         return cls(directory, {version: secret})
 
     @classmethod
-    def load(cls, directory: Path) -> "LocalVault":
+    def load(cls, directory: Path) -> Self:
         """Read every version of the wrapping key.
 
         Raises:
