@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,25 +25,34 @@ from phitrail.app.documents import DOCUMENTS
 from phitrail.app.key_rekey import rekey_identity
 from phitrail.app.key_rotation import rotate_key
 from phitrail.app.key_uses import (
+    Asked,
+    Counted,
     Uses,
     backups_of,
+    count_places,
     count_uses,
     count_versions,
     read_uses,
 )
-from phitrail.app.key_uses_hashes import hash_columns
+from phitrail.app.key_uses_copies import Copy
+from phitrail.app.key_uses_hashes import count_in_tables, hash_columns
 from phitrail.app.key_wiring import open_reading_ring
 from phitrail.app.pins import JOURNAL
-from phitrail.app.tables import advance_tables
+from phitrail.app.table_store import open_store
+from phitrail.app.tables import advance_tables, rebuild_tables
 from phitrail.app.wiring import IDENTITY, Trail, open_trail
+from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, IntegrityError, StorageError
 from phitrail.events.audit import AuditEvent, AuditLeaf, CallerEvent
 from phitrail.events.codes import EventType, FeedbackValue, Log
 from phitrail.events.quality import Feedback, QualityEntry
 from phitrail.keys import names
+from phitrail.keys.key_file import read_key_file
 from phitrail.keys.mac import Mac
 from phitrail.keys.names import KeyId
+from phitrail.keys.ring import KeyRing
 from phitrail.keys.settings import KeysSection
+from phitrail.projection.segments import Manifest, ManifestSeal, SegmentStore
 
 BY = "officer-7"
 MAP_KEYS = (names.IDENTITY_INDEX, names.IDENTITY_SEAL)
@@ -93,6 +103,11 @@ def counted(directory: Path, name: str, *backups: Path) -> tuple[Uses, ...]:
     return count_versions(
         directory, open_reading_ring(directory), name, backups=backups
     )
+
+
+def places_of(directory: Path, ring: KeyRing, name: str) -> Iterator[Counted]:
+    """Count place by place, as far as the test asks."""
+    return count_places(Asked(name, Copy(directory), directory, ring, lambda *_: None))
 
 
 def in_place(uses: Uses, place: str, what: str) -> int:
@@ -188,6 +203,53 @@ def test_a_changed_table_is_no_ground_to_count_on(trail_dir: Path) -> None:
         counted(trail_dir, names.TEXT_HASH)
 
 
+def test_tables_that_are_ahead_of_their_log_are_no_ground_to_count_on(
+    trail_dir: Path, tmp_path: Path
+) -> None:
+    """A journal from a backup under newer tables must not pass for the trail."""
+    old = copy_trail(trail_dir, tmp_path / "old")
+    with opened(trail_dir) as trail:
+        ask(trail, 1)
+        advance_tables(trail, NOW, close_rows=1)
+    shutil.copy(old / JOURNAL, trail_dir / JOURNAL)
+
+    with pytest.raises(IntegrityError, match="cut or restored"):
+        counted(trail_dir, names.TEXT_HASH)
+
+
+class JoinedMeanwhile(SegmentStore):
+    """A store that is asked just before another process replaces its segments."""
+
+    stale: list[Manifest]
+
+    def load(self) -> Manifest:
+        """Give the manifests that stood before, one after the other."""
+        return self.stale.pop() if self.stale else super().load()
+
+
+def test_tables_that_are_replaced_meanwhile_are_read_again(trail_dir: Path) -> None:
+    """A join beside the count is daily work, not damage."""
+    with opened(trail_dir) as trail:
+        ask(trail, 1)
+        advance_tables(trail, NOW, close_rows=1)
+        keys = trail.log_keys[Log.AUDIT]
+    before = open_store(trail_dir, Log.AUDIT, keys).load()
+    rebuild_tables(trail_dir, (Log.AUDIT,), processes=1)
+    context = f"phitrail/tables/v1|{keys.origin}".encode()
+    store = JoinedMeanwhile(
+        Log.AUDIT, DurableFiles(trail_dir), ManifestSeal(keys.seal, keys.open, context)
+    )
+    store.stale = [before]
+    columns = hash_columns(Log.AUDIT, names.TEXT_HASH)
+
+    manifest, found = count_in_tables(Log.AUDIT, columns, store, trail_dir)
+    assert manifest != before
+    assert found["query_hash"] == {1: 1}
+    store.stale = [before] * 4
+    with pytest.raises(IntegrityError, match="log rebuild"):
+        count_in_tables(Log.AUDIT, columns, store, trail_dir)
+
+
 def test_an_envelope_that_is_none_stops_the_count(trail_dir: Path) -> None:
     """What cannot be read may stand under any key, so it is never a zero."""
     record_events(trail_dir, range(2))
@@ -196,6 +258,35 @@ def test_an_envelope_that_is_none_stops_the_count(trail_dir: Path) -> None:
 
     with pytest.raises(IntegrityError, match="phitrail verify"):
         counted(trail_dir, names.bundle_key(Log.AUDIT))
+
+
+def test_what_moves_into_a_bundle_meanwhile_is_counted_at_least_once(
+    trail_dir: Path,
+) -> None:
+    """An entry that is counted nowhere would let its key go."""
+    name = names.bundle_key(Log.AUDIT)
+    with opened(trail_dir) as trail:
+        ask(trail, 1)
+        places = places_of(trail_dir, trail.keys, name)
+        waiting = next(places)
+        publish_once(trail_dir)
+        bundles = next(places)
+
+    assert waiting.by_version[1] > 0
+    assert bundles.by_version[1] > 0
+
+
+def test_a_file_that_goes_meanwhile_is_passed_over(trail_dir: Path) -> None:
+    """The publisher replaces the newest bundle every second."""
+    record_events(trail_dir, range(2))
+    copy = Copy(trail_dir)
+    places = copy.files("state/bundles/audit")
+    for place in places:
+        place.unlink()
+
+    assert places
+    assert [copy.head_of(place, 9) for place in places] == [None] * len(places)
+    assert copy.files("state/bundles/nothing") == []
 
 
 def test_what_a_signing_key_signed_is_counted_in_sizes(trail_dir: Path) -> None:
@@ -220,6 +311,29 @@ def test_the_files_under_the_vaults_key_are_counted(trail_dir: Path) -> None:
 
     files = len(list((trail_dir / "keys").glob("*.json")))
     assert in_place(uses, "keys", "key files") == files - 1
+
+
+def test_a_file_that_another_vault_holds_is_not_under_this_one(
+    trail_dir: Path,
+) -> None:
+    """After a move to a vault the old files say nothing about its versions."""
+    (before,) = counted(trail_dir, names.WRAPPING)
+    ring = open_reading_ring(trail_dir)
+    place = trail_dir / "keys/rater.v1.json"
+    elsewhere = msgspec.structs.replace(read_key_file(place), vault="openbao")
+    place.write_bytes(elsewhere.encode())
+    place = trail_dir / "keys/audit-promise.v1.json"
+    reference = msgspec.structs.replace(read_key_file(place), held="in-the-vault:7")
+    place.write_bytes(reference.encode())
+
+    (after,) = count_versions(trail_dir, ring, names.WRAPPING)
+    assert after.total == before.total - 2
+    place = trail_dir / "keys/text-hash.v1.json"
+    place.write_bytes(
+        msgspec.structs.replace(read_key_file(place), held="not ours").encode()
+    )
+    with pytest.raises(IntegrityError):
+        count_versions(trail_dir, ring, names.WRAPPING)
 
 
 def test_aliases_are_counted_beside_subjects(trail_dir: Path) -> None:
@@ -367,6 +481,33 @@ def test_copies_are_those_of_policy_yaml_and_those_that_are_given(
         tmp_path / "tuesday",
         tmp_path / "x",
     )
+
+
+def test_what_a_copy_lacks_is_not_in_it(trail_dir: Path, tmp_path: Path) -> None:
+    """A copy without its identity map holds no row of it, and still is a copy."""
+    with opened(trail_dir) as trail:
+        ask(trail, 1)
+    backup = copy_trail(trail_dir, tmp_path / "partial")
+    (backup / IDENTITY).unlink()
+    (backup / JOURNAL).unlink()
+
+    for name in (names.IDENTITY_SEAL, names.TEXT_HASH, names.checkpoint_key(Log.AUDIT)):
+        (uses,) = counted(trail_dir, name, backup)
+        assert uses.total > 0
+        there = [one.count for one in uses.places if one.place.startswith("backup")]
+        assert there
+        assert not any(there)
+
+
+def test_a_directory_that_cannot_be_listed_or_read_is_an_error(
+    trail_dir: Path,
+) -> None:
+    """What nobody could look at must not count as empty."""
+    copy = Copy(trail_dir)
+    with pytest.raises(StorageError, match="cannot list"):
+        copy.files("policy.yaml")
+    with pytest.raises(StorageError, match="cannot read"):
+        copy.head_of(trail_dir / "keys", 9)
 
 
 def test_what_cannot_be_read_is_no_zero(trail_dir: Path) -> None:

@@ -146,6 +146,9 @@ def test_an_exception_that_runs_out_is_due_until_it_is_prolonged() -> None:
     both = due(register(vault, kept, exceptions=(first, retained)), over)
     assert [subject for _, subject, _ in both] == ["retain-private", "local-keyring"]
     assert due(register(gone, exceptions=(retained,)), over) == []
+    assert due(register(exceptions=(exception(30, "another"),)), over) == [
+        (DueKind.EXCEPTION, "another", True)
+    ]
 
 
 def test_what_is_due_says_since_when() -> None:

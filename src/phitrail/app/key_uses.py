@@ -218,14 +218,23 @@ def _count(
     for one in backups:
         check_copy(one, directory)
         copies.append(Copy(one, is_backup=True))
-    counter = _counters().get(name)
-    if counter is None:
-        return []
     return [
         counted
         for copy in copies
-        for counted in counter(Asked(name, copy, directory, ring, progress))
+        for counted in count_places(Asked(name, copy, directory, ring, progress))
     ]
+
+
+def count_places(asked: Asked) -> Iterator[Counted]:
+    """Count one place after the other, in an order that misses nothing.
+
+    Raises:
+        IntegrityError: an envelope, entry or table is damaged.
+        StorageError: something cannot be read.
+    """
+    counter = _counters().get(asked.name)
+    if counter is not None:
+        yield from counter(asked)
 
 
 def _counters() -> dict[str, Callable[[Asked], Iterator[Counted]]]:

@@ -111,7 +111,7 @@ def _of_log(
     progress: Callable[[int, int], None],
 ) -> Found:
     store = open_store(copy.directory, log, keys)
-    manifest, found = _in_tables(log, columns, store, trail)
+    manifest, found = count_in_tables(log, columns, store, trail)
     size = reader.size()
     if manifest.size > size:
         raise IntegrityError(
@@ -135,20 +135,25 @@ def version_of(written: str) -> int:
     return int(written.split(":", 2)[1])
 
 
-def _in_tables(
+def count_in_tables(
     log: Log, columns: Mapping[str, bool], store: SegmentStore, trail: Path
 ) -> tuple[Manifest, Found]:
-    """Count in the segments, as one manifest lists them."""
-    for tries_left in reversed(range(TRIES)):
-        manifest = store.load()
+    """Count in the segments, as one manifest lists them.
+
+    Raises:
+        IntegrityError: a segment was changed.
+        StorageError: one cannot be read.
+    """
+    manifest = store.load()
+    for _ in range(TRIES - 1):
         try:
-            for segment in manifest.segments:
-                store.check_segment(segment)
             return manifest, _select(log, columns, store, manifest, trail)
         except (IntegrityError, StorageError):
-            if not tries_left or store.load() == manifest:
+            newer = store.load()
+            if newer == manifest:
                 raise
-    raise StorageError("the tables are joined without a pause; try again")
+            manifest = newer
+    return manifest, _select(log, columns, store, manifest, trail)
 
 
 def _select(
@@ -162,6 +167,8 @@ def _select(
     if not manifest.segments:
         return found
     state = LogState(log, manifest.segments, store.directory, None, manifest.size)
+    for segment in manifest.segments:
+        store.check_segment(segment)
     files = [file for segment in manifest.segments for file in segment.events]
     with spilling(trail, threads=THREADS, memory_mb=MEMORY_MB) as connection:
         tables = Tables.open([state], connection)
