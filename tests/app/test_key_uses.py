@@ -540,7 +540,7 @@ def test_every_column_of_keyed_hashes_is_known() -> None:
 STEPS = ("ask", "rate", "publish", "tables", "rekey", *sorted(names.kinds_of_keys()))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=4, max_size=10))
 def test_the_counts_of_all_versions_are_all_that_there_is(
     founded: Path, tmp_path_factory: pytest.TempPathFactory, steps: list[str]
