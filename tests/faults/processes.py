@@ -14,11 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 
 class Writer:
-    """A running `tests.faults.writer`."""
+    """A running `tests.faults.writer`, or another module that speaks as it does."""
 
-    def __init__(self, directory: Path, start: int) -> None:
+    def __init__(
+        self, directory: Path, start: int, module: str = "tests.faults.writer"
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.writer", str(directory), str(start)],
+            [sys.executable, "-m", module, str(directory), str(start)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -64,9 +66,11 @@ class Writer:
 
 
 @contextmanager
-def writing(directory: Path, start: int) -> Iterator[Writer]:
+def writing(
+    directory: Path, start: int, module: str = "tests.faults.writer"
+) -> Iterator[Writer]:
     """Start a writer; whatever happens, it does not outlive the block."""
-    writer = Writer(directory, start)
+    writer = Writer(directory, start, module)
     try:
         yield writer
     finally:
