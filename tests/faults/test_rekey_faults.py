@@ -32,7 +32,7 @@ from phitrail.keys.names import IDENTITY_INDEX, IDENTITY_SEAL
 MANY = 200
 PATIENTS = 4
 LONG_PATIENTS = 200_000
-KILLS = (30, 2_400, 90_000, 150_001)
+KILLS = (30, 2_400, 40_017, 70_003)
 
 
 def make_patients(directory: Path, patients: int) -> dict[int, str]:

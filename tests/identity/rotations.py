@@ -36,8 +36,12 @@ class Rotations:
     def rotate(self, name: str) -> None:
         """Add a version; the same one for the same number."""
         versions = self.secrets[name]
-        number = len(versions) + 1
+        number = max(versions, default=0) + 1
         versions[number] = Protected(f"{name}-{number}".encode().ljust(32, b"."))
+
+    def destroy(self, name: str, version: int) -> None:
+        """Take a version away for good."""
+        del self.secrets[name][version]
 
     def ring(self) -> KeyRing:
         """Give the keys as they are now, as one process holds them from here on."""

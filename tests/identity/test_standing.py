@@ -128,7 +128,7 @@ class World:
         assert self.rotations.count_damaged(self.path) == 0
 
 
-@settings(max_examples=80)
+@settings(max_examples=40, deadline=None)
 @given(steps=st.lists(STEPS, max_size=25))
 def test_one_surrogate_for_a_subject_whatever_is_rotated_and_moved(
     steps: list[tuple[str, int, int]],
@@ -261,6 +261,24 @@ def test_a_map_from_before_the_list_is_given_one(
     assert again.identity.find(ANNE) == anne
     assert again.bears(BERT, "901-44-0002")
     again.close()
+
+
+def test_a_version_that_was_destroyed_is_not_asked_for(
+    path: Path, rotations: Rotations, early: Process
+) -> None:
+    """Whoever had the map open would find nobody until somebody starts him anew."""
+    surrogate = early.resolve(ANNE)
+    early.remember(ANNE, "901-44-0001")
+    rotations.rotate(IDENTITY_INDEX)
+    rekey(path, rotations)
+    rotations.destroy(IDENTITY_INDEX, 1)
+    rotations.rotate(IDENTITY_INDEX)
+    early.refresh()
+    early.identity._cache.clear()
+
+    assert early.identity.find(ANNE) == surrogate
+    assert early.resolve(ANNE) == surrogate
+    assert early.bears(ANNE, "901-44-0001")
 
 
 def test_a_row_of_a_version_that_is_not_listed_is_damage(

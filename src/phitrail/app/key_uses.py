@@ -327,6 +327,14 @@ def _indexed_identities(asked: Asked) -> Iterator[Counted]:
             f"SELECT index_version, count(*) FROM {table} GROUP BY 1",
         )
         yield asked.counted("identity map", what, dict(rows))
+    # Nothing is found while a version that is looked under is gone; a re-key takes it off.
+    rows = asked.copy.rows(
+        IDENTITY,
+        "standing",
+        "SELECT version, 1 FROM standing WHERE key = 'index' AND version < "
+        "(SELECT max(version) FROM standing WHERE key = 'index')",
+    )
+    yield asked.counted("identity map", "lists of versions looked under", dict(rows))
 
 
 def _journal_macs(asked: Asked) -> Iterator[Counted]:

@@ -107,7 +107,13 @@ class MapKeys:
         """
         while True:
             listed = self._listed
-            blinds = self._ask(partial(self._blinds, listed, data))
+            try:
+                blinds = self._ask(partial(self._blinds, listed, data))
+            except StorageError:
+                self._listed = listed_versions(database, INDEX)
+                if self._listed == listed:
+                    raise
+                continue  # rows were moved, and the version that they left is gone
             now_listed, found = _select(database, table, blinds, most, surrogate)
             if now_listed == listed:
                 return found
