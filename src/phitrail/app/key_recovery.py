@@ -42,6 +42,7 @@ from phitrail.app.key_handover import holding_keys
 from phitrail.app.key_wiring import (
     KEYS,
     current_register,
+    make_vault,
     open_vault,
     wrapping_directory,
 )
@@ -214,7 +215,11 @@ class _Recovering:
         anew = wrap_anew(
             self.vault,
             back.files,
-            {one: secret for one, secret in secrets.items() if one not in held},
+            {
+                one: secret
+                for one, secret in secrets.items()
+                if one not in held or one not in back.secrets
+            },
             self._register.escrow_key,
         )
         silent, placed = self._silent_logs()
@@ -226,7 +231,7 @@ class _Recovering:
         return _Prepared(len(secrets), len(anew), silent)
 
     def _open(self) -> Vault:
-        """Open the vault; a local keyring whose wrapping key is gone gets a new one."""
+        """Open the vault; one that has no wrapping key gets a new one."""
         settings = self._chosen or self._named
         if isinstance(settings, LocalVaultSettings):
             place = wrapping_directory(self._directory, settings)
@@ -235,7 +240,8 @@ class _Recovering:
                 return LocalVault.create(
                     place, created_at=self._at, version=self._newest_wrapping() + 1
                 )
-        return open_vault(self._directory, settings)
+            return LocalVault.load(place)
+        return make_vault(self._directory, settings, self._at)
 
     def _newest_wrapping(self) -> int:
         known = self._register.versions(WRAPPING)

@@ -16,6 +16,7 @@ from phitrail.app.handing_out import (
     recovery_lines,
 )
 from phitrail.app.status import LogStatus, TrailStatus, read_status
+from phitrail.app.vault_choice import read_vault_file
 from phitrail.cli.demo import demo
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
@@ -83,6 +84,15 @@ def init(
             "(2of3, 3of5; at most 16).",
         ),
     ] = None,
+    vault: Annotated[
+        Path | None,
+        typer.Option(
+            "--vault",
+            metavar="FILE",
+            help="The vault that holds its keys: what stands under keys.vault in "
+            "policy.yaml.  [default: a local keyring]",
+        ),
+    ] = None,
     trail: TrailDirectory = DEFAULT_TRAIL,
     as_json: AsJson = False,
 ) -> int:
@@ -94,10 +104,16 @@ def init(
     output = Output(as_json)
 
     split = None if recovery_shares is None else parse_split(recovery_shares)
+    settings = None if vault is None else read_vault_file(vault)
 
     def found() -> Founded:
         return found_trail(
-            trail, tenant, clock.now(), split=split, guard=GuardSection()
+            trail,
+            tenant,
+            clock.now(),
+            split=split,
+            guard=GuardSection(),
+            vault=settings,
         )
 
     files: tuple[Path, ...] = ()
