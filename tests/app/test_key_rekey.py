@@ -18,6 +18,7 @@ from phitrail.app.documents import open_document
 from phitrail.app.key_compromise import compromise_key
 from phitrail.app.key_rekey import REKEY, REKEY_LOCK, rekey_identity, rows_to_rekey
 from phitrail.app.key_rotation import rotate_key
+from phitrail.app.key_uses import count_uses
 from phitrail.app.verification import verify_trail
 from phitrail.app.wiring import IDENTITY, Trail, open_trail
 from phitrail.durable.lock import FileLock
@@ -256,4 +257,24 @@ def test_a_rotation_in_the_middle_is_followed(
 
     assert (done.index.version, done.seal.version) == (3, 3)
     assert rows_to_rekey(trail) == 0
+    assert len(told(trail)) == 2
+
+
+def test_a_version_that_is_looked_under_is_in_use(trail: Trail) -> None:
+    """It could be destroyed after a kill before the very end, and nobody would be found."""
+
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    def kill(done: int, total: int) -> None:
+        if done == total:
+            raise Killed
+
+    with pytest.raises(Killed):
+        rekey_identity(trail, by=BY, now=NOW, progress=kill)
+    assert rows_to_rekey(trail) == 0
+    first = KeyId(IDENTITY_INDEX, 1)
+    assert count_uses(trail.directory, trail.keys, first).total == 1
+    rekey_identity(trail, by=BY, now=NOW)
+    assert count_uses(trail.directory, trail.keys, first).total == 0
     assert len(told(trail)) == 2

@@ -320,21 +320,21 @@ def _version_of(name: str, head: object, count: int, where: str) -> Counter[int]
 
 
 def _indexed_identities(asked: Asked) -> Iterator[Counted]:
+    found: Counter[int] = Counter()
     for table, what in (("subject", "subjects"), ("alias", "aliases")):
         rows = asked.copy.rows(
             IDENTITY,
             table,
             f"SELECT index_version, count(*) FROM {table} GROUP BY 1",
         )
+        found.update(dict(rows))
         yield asked.counted("identity map", what, dict(rows))
-    # Nothing is found while a version that is looked under is gone; a re-key takes it off.
-    rows = asked.copy.rows(
-        IDENTITY,
-        "standing",
-        "SELECT version, 1 FROM standing WHERE key = 'index' AND version < "
-        "(SELECT max(version) FROM standing WHERE key = 'index')",
+    # While one that is looked under is gone, nobody is found. A re-key takes it off.
+    listed = asked.copy.rows(
+        IDENTITY, "standing", "SELECT version FROM standing WHERE key = 'index'"
     )
-    yield asked.counted("identity map", "lists of versions looked under", dict(rows))
+    idle = {version: 1 for (version,) in listed if not found[version]}
+    yield asked.counted("identity map", "versions looked under in vain", idle)
 
 
 def _journal_macs(asked: Asked) -> Iterator[Counted]:
