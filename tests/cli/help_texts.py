@@ -44,6 +44,7 @@ COMMANDS = (
     "key show",
     "key due",
     "key uses",
+    "key recover",
     "source",
     "source add",
     "source list",
