@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from phitrail.app import clock
+from phitrail.app.import_keys import import_keys, stored_hashes
 from phitrail.app.running import RunningTrail
 from phitrail.capture.importer import (
     CONFLICT_RULE,
@@ -24,12 +25,8 @@ from phitrail.capture.importer import (
     RejectedLine,
     read_lines,
 )
+from phitrail.capture.known_lines import ImportKeys
 from phitrail.errors import InputError, StorageError
-from phitrail.keys import names
-from phitrail.keys.mac import Mac
-
-FIRST_VERSION = 1
-"""Of the key that event ids are derived with: a rotation gives no line a new id."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -61,7 +58,8 @@ def import_file(
             if progress is not None:
                 progress(stream.tell(), total)
 
-        return import_lines(trail, path, read_lines(stream), tell)
+        keys = import_keys(trail.parts)
+        return import_lines(trail, path, read_lines(stream), tell, keys)
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -85,6 +83,7 @@ def import_lines(
     path: Path,
     lines: Iterable[tuple[int, Line]],
     tell: Callable[[], None],
+    keys: ImportKeys,
     unit: str = "line",
     max_conflicts: int | None = None,
 ) -> Imported:
@@ -95,6 +94,7 @@ def import_lines(
         path: the file.
         lines: number and line, or why there is none.
         tell: called after each group.
+        keys: under which versions of keys they are made, or were.
         unit: what the numbers count.
         max_conflicts: how many lines may stand in the log with other content.
 
@@ -105,11 +105,11 @@ def import_lines(
     target = rejected_path(path)
     temporary = target.with_name(target.name + ".tmp")
     parts = trail.parts
-    mac = Mac(parts.keys, names.IDEMPOTENCY)
     importer = Importer(
         recorder=parts.recorder,
         sizes=trail.sizes,
-        keyed=lambda data: mac.digest_under(FIRST_VERSION, data),
+        keys=keys,
+        stored=stored_hashes(parts),
         actions=parts.tenant.actions,
         now=clock.now,
     )

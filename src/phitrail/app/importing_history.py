@@ -8,7 +8,7 @@
    `history_imported` in the audit log names it: `reason_code` is the verdict, `object_id`
    the file's SHA-256, `object_digest` that of the report.
 4. Its event id is derived from all that it says. A second run over the same file records
-   nothing: neither an entry nor this.
+   nothing: neither an entry nor this, also after keys were rotated.
 
 An error of the log ends the run before the report; the same command goes on from there.
 """
@@ -21,7 +21,8 @@ from typing import cast
 import msgspec
 
 from phitrail.app.documents import keep_document
-from phitrail.app.importing import FIRST_VERSION, Progress, import_lines, open_file
+from phitrail.app.import_keys import import_keys, stored_hashes
+from phitrail.app.importing import Progress, import_lines, open_file
 from phitrail.app.reading import COMPONENT
 from phitrail.app.running import RunningTrail
 from phitrail.capture.history.built_in import built_in_map
@@ -32,6 +33,7 @@ from phitrail.capture.history.map_file import MAX_MAP_BYTES, read_map
 from phitrail.capture.history.reading import HistoryReader
 from phitrail.capture.history.source import DigestedFile
 from phitrail.capture.importer import Imported
+from phitrail.capture.known_lines import ImportKeys
 from phitrail.errors import InputError
 from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.canonical import encode_canonical
@@ -44,8 +46,6 @@ from phitrail.events.codes import (
     Outcome,
 )
 from phitrail.events.ids import RANDOM_BYTES, new_uuid7, parse_time
-from phitrail.keys import names
-from phitrail.keys.mac import Mac
 
 HISTORY_DOMAIN = b"phitrail/history-import/v1|"
 MAX_CONFLICTS = 100
@@ -118,15 +118,14 @@ def import_history(
 
     # 2. The entries.
     parts = trail.parts
-    mac = Mac(parts.keys, names.IDEMPOTENCY)
+    keys = import_keys(parts)
     with open_file(path) as opened:
         total = path.stat().st_size
         file = DigestedFile(opened)
         reader = HistoryReader(
             file,
             field_map,
-            hasher=parts.hasher,
-            keyed=lambda data: mac.digest_under(FIRST_VERSION, data),
+            keys=keys,
             actions=parts.tenant.actions,
         )
 
@@ -135,12 +134,12 @@ def import_history(
                 progress(file.read_bytes, total)
 
         counts = import_lines(
-            trail, path, reader.lines(), tell, reader.unit, MAX_CONFLICTS
+            trail, path, reader.lines(), tell, keys, reader.unit, MAX_CONFLICTS
         )
         report = _report(reader, field_map, counts)
 
     # 3. and 4. The report.
-    event = _event(trail, report, mac, by)
+    event = _event(trail, report, keys, by)
     parts.recorder.record(event, now)
     return ImportedHistory(counts, report, reader.unit, cast("str", event.event_id))
 
@@ -188,7 +187,7 @@ def _report(
 
 
 def _event(
-    trail: RunningTrail, report: HistoryReport, mac: Mac, by: str
+    trail: RunningTrail, report: HistoryReport, keys: ImportKeys, by: str
 ) -> CallerEvent:
     """Seal the report, and build the event that names it."""
     event: CallerEvent = AuditEvent(
@@ -206,7 +205,12 @@ def _event(
         service_component=COMPONENT,
         assurance=Assurance.ENFORCED,
     )
-    said = mac.digest_under(FIRST_VERSION, HISTORY_DOMAIN + encode_canonical(event))
+    said = HISTORY_DOMAIN + encode_canonical(event)
     last = _EPOCH if report.last_time is None else parse_time(report.last_time)
-    event_id = new_uuid7(max(_EPOCH, last), said[:RANDOM_BYTES])
+    ids = [
+        new_uuid7(max(_EPOCH, last), keyed(said)[:RANDOM_BYTES])
+        for keyed in keys.ids.values()
+    ]
+    held = stored_hashes(trail.parts)(ids)
+    event_id = next((one for one in ids if one in held), ids[0])
     return msgspec.structs.replace(event, event_id=event_id)

@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from phitrail.app.documents import keep_document
-from phitrail.app.importing import FIRST_VERSION, Progress
+from phitrail.app.importing import Progress
 from phitrail.app.importing_history import read_field_map
 from phitrail.app.our_side import (
     MICROSECOND,
@@ -108,8 +108,7 @@ def reconcile_source(
         StorageError: it could not be compared or recorded; nothing is shown.
     """
     field_map = read_field_map(wanted.map_path, wanted.form)
-    mac = Mac(trail.keys, names.IDEMPOTENCY)
-    salt = mac.digest_under(FIRST_VERSION, SALT_DOMAIN).hex()
+    salt = Mac(trail.keys, names.IDEMPOTENCY).digest(SALT_DOMAIN)[1].hex()
     reader = TheirReader(trail, field_map, wanted.by, salt)
     with open_tables(trail, now) as tables:
         # 1. Their side.
@@ -124,6 +123,7 @@ def reconcile_source(
         theirs = side.table
         window = _window(wanted, theirs, log_begins_us(tables))
         ours = our_rows(tables, wanted.by, salt, _widened(window, tolerance))
+        ours = side.known_under(ours)
         with _comparing(trail) as connection:
             left = _match(connection, ours, theirs, window, tolerance)
         sure = _sure(wanted, window, tolerance)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from phitrail.app.reconciliation import ForeignFile, Refused
 from phitrail.errors import InputError
@@ -32,6 +33,7 @@ class TheirSide:
         passed_over: how many of them are no openings, or no entries of this kind.
         refused_count: how many could not be compared.
         refused: the first of them.
+        earlier: key under an earlier version of ours -> the same under the one in use.
     """
 
     files: list[ForeignFile] = field(default_factory=list)
@@ -40,6 +42,19 @@ class TheirSide:
     passed_over: int = 0
     refused_count: int = 0
     refused: list[Refused] = field(default_factory=list)
+    earlier: dict[int, int] = field(default_factory=dict)
+
+    def known_under(self, ours: pa.Table) -> pa.Table:
+        """Give our rows with the keys of earlier versions exchanged for those in use."""
+        if not self.earlier:
+            return ours
+        kind = SIDE_SCHEMA.field("key").type
+        before = pa.array(self.earlier.keys(), kind)
+        after = pa.array(self.earlier.values(), kind)
+        keys = ours.column("key")
+        found = after.take(pc.index_in(keys, value_set=before).combine_chunks())
+        exchanged = pc.coalesce(found, keys.combine_chunks())
+        return ours.set_column(0, SIDE_SCHEMA.field("key"), exchanged)
 
     @property
     def table(self) -> pa.Table:

@@ -19,7 +19,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from phitrail.app.importing import FIRST_VERSION, Progress, open_file
+from phitrail.app.import_keys import import_keys
+from phitrail.app.importing import Progress, open_file
 from phitrail.app.reconciliation import ForeignFile
 from phitrail.app.their_rows import (
     NUMBER_BITS,
@@ -32,6 +33,7 @@ from phitrail.capture.history.compared import (
     Compared,
     Comparison,
     Read,
+    has_keyed,
     only_compared,
     read_compared,
 )
@@ -45,8 +47,6 @@ from phitrail.errors import InputError, StorageError
 from phitrail.events.codes import OPENING_TYPES
 from phitrail.events.protected import Protected
 from phitrail.identity.lookup import find_surrogate
-from phitrail.keys import names
-from phitrail.keys.mac import Mac
 from phitrail.projection.plain_csv import NotPlainError, PlainCsv, read_plain_csv
 from phitrail.projection.reconcile import SIDE_SCHEMA
 
@@ -81,12 +81,13 @@ class TheirReader:
     def __init__(
         self, trail: Trail, field_map: FieldMap, by: Comparison, salt: str
     ) -> None:
-        mac = Mac(trail.keys, names.IDEMPOTENCY)
-        self._keyed: Callable[[bytes], bytes] = lambda data: mac.digest_under(
-            FIRST_VERSION, data
-        )
         self._trail = trail
         self._map = only_compared(field_map, by)
+        self._keys = import_keys(trail)
+        self._earlier: list[tuple[int, int]] = []
+        if has_keyed(self._map):
+            text = self._keys.in_use[1]
+            self._earlier = [(version, text) for version in list(self._keys.ids)[1:]]
         self._by = by
         self._salt = salt
         self._found: dict[tuple[str, Protected[str]], str | None] = {}
@@ -145,12 +146,11 @@ class TheirReader:
         reader = HistoryReader(
             file,
             self._map,
-            hasher=self._trail.hasher,
-            keyed=self._keyed,
+            keys=self._keys,
             actions=self._trail.tenant.actions,
         )
         rows = Rows()
-        for number, read in read_compared(reader.lines(), self._by):
+        for number, read in read_compared(reader.lines(), self._by, self._earlier):
             self._take(path.name, number, read, rows)
             if self.side.entries % _TELL_EVERY == 0:
                 tell(file.read_bytes)
@@ -171,7 +171,9 @@ class TheirReader:
         self.side.entries += 1
         if isinstance(read, Compared):
             try:
-                keys = list(self._keys(read))
+                keys = list(self._hashes(read))
+                for one in read.earlier:
+                    self.side.earlier |= zip(self._hashes(one), keys, strict=True)
             except InputError as error:
                 self.side.refuse(name, number, error)
                 return
@@ -182,7 +184,7 @@ class TheirReader:
         else:
             self.side.refuse(name, number, read)
 
-    def _keys(self, read: Compared) -> Iterator[int]:
+    def _hashes(self, read: Compared) -> Iterator[int]:
         """Hash what must be equal, as `app.our_side` hashes ours."""
         if read.request_id is not None:
             yield hash_key(self._salt, read.request_id)
@@ -261,9 +263,9 @@ class TheirReader:
         rows: Rows,
     ) -> None:
         """Let the strict reader judge rows that were not written in the usual way."""
-        maker = LineMaker(
-            self._map, self._trail.hasher, self._keyed, self._trail.tenant.actions
-        )
+        version, text = self._keys.in_use
+        hasher, keyed = self._keys.texts[text], self._keys.ids[version]
+        maker = LineMaker(self._map, hasher, keyed, self._trail.tenant.actions)
         for number, request, moment, cells in odd:
             given = ((file.request, request), (file.moment, moment))
             fields = {path: text for path, text in given if text and text.strip()}

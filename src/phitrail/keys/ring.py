@@ -236,6 +236,16 @@ class KeyRing:
             if key_id.name == name and held.state(key_id) in _WITH_OTHERS
         )
 
+    def gone(self, name: str) -> tuple[int, ...]:
+        """List the versions of a key that were destroyed, or whose files are missing."""
+        held = self._shared.watch.held()
+        return tuple(
+            key_id.version
+            for key_id in sorted(held.entries)
+            if key_id.name == name
+            and (key_id not in held.files or held.is_gone(key_id))
+        )
+
     def versions(self) -> list[tuple[str, int]]:
         """List every key and version that is here, in order."""
         here = self._shared.at_hand.keys() | self.files().keys()

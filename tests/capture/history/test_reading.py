@@ -12,6 +12,7 @@ from phitrail.capture.history.built_in import built_in_map
 from phitrail.capture.history.form import HistoryForm
 from phitrail.capture.history.reading import HistoryReader
 from phitrail.capture.history.source import DigestedFile
+from phitrail.capture.known_lines import ImportKeys, KeyedLine
 from phitrail.capture.text_hash import TextHasher
 
 
@@ -30,11 +31,13 @@ def _peak(form: HistoryForm, count: int) -> int:
         reader = HistoryReader(
             DigestedFile(file),
             built_in_map(form),
-            hasher=TextHasher(lambda data: hashlib.sha256(data).hexdigest()),
-            keyed=lambda data: hashlib.sha256(data).digest(),
+            keys=ImportKeys(
+                {1: lambda data: hashlib.sha256(data).digest()},
+                {1: TextHasher(lambda data: hashlib.sha256(data).hexdigest())},
+            ),
             actions={},
         )
-        read = sum(isinstance(line, bytes) for _, line in reader.lines())
+        read = sum(isinstance(line, KeyedLine) for _, line in reader.lines())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

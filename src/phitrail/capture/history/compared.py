@@ -7,10 +7,13 @@
    line a request.
 3. An opening without the key is refused by field and rule, like one that cannot be read.
 
+4. A user or request that goes in as a keyed hash may stand in the log under an earlier version
+   of the key: it is read under each.
+
 Identifiers stay `Protected`. A second record beside the log of ours is made by nobody here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -19,6 +22,7 @@ import msgspec
 
 from phitrail.capture.history.field_map import FieldMap, FieldRule
 from phitrail.capture.importer import Line
+from phitrail.capture.known_lines import KeyedLine
 from phitrail.errors import InputError
 from phitrail.events.codes import OPENING_TYPES
 from phitrail.events.ids import parse_time
@@ -81,12 +85,14 @@ class Compared:
         request_id: where requests are compared.
         user_id: where accesses are compared; protected where it is an e-mail address.
         patients: where accesses are compared, each once.
+        earlier: the same as it was under earlier versions of our keys.
     """
 
     at_us: int
     request_id: str | None = None
     user_id: str | Protected[str] | None = None
     patients: tuple[Protected[str], ...] = ()
+    earlier: tuple["Compared", ...] = ()
 
 
 Read: TypeAlias = Compared | InputError | None
@@ -110,15 +116,44 @@ def only_compared(field_map: FieldMap, by: Comparison) -> FieldMap:
     )
 
 
+def has_keyed(field_map: FieldMap) -> bool:
+    """Say whether anything of a map goes in as a keyed hash."""
+    rules = (*field_map.rules.values(), *field_map.built_in.values())
+    return any(rule.is_keyed for rule in rules)
+
+
 def read_compared(
-    lines: Iterator[tuple[int, Line]], by: Comparison
+    lines: Iterator[tuple[int, Line]],
+    by: Comparison,
+    earlier: Sequence[tuple[int, int]] = (),
 ) -> Iterator[tuple[int, Read]]:
-    """Turn native lines into what is compared, what is passed over, and refusals."""
+    """Turn native lines into what is compared, what is passed over, and refusals.
+
+    Args:
+        lines: number and line.
+        by: what is compared.
+        earlier: under which versions of our keys the log may hold the same, beside those
+            in use.
+    """
     for number, line in lines:
         if isinstance(line, bytes):
             yield number, _read(line, by)
+        elif isinstance(line, KeyedLine):
+            yield number, _with_earlier(line, _read(line.line, by), by, earlier)
         else:
             yield number, line or InputError.for_field("(line)", "is too long")
+
+
+def _with_earlier(
+    line: KeyedLine, read: Read, by: Comparison, earlier: Sequence[tuple[int, int]]
+) -> Read:
+    if not isinstance(read, Compared) or not earlier:
+        return read
+    plain = (line.under(*versions) for versions in earlier)
+    found = (_read(one, by) for one in plain if isinstance(one, bytes))
+    return replace(
+        read, earlier=tuple(one for one in found if isinstance(one, Compared))
+    )
 
 
 def _read(line: bytes, by: Comparison) -> Read:

@@ -92,7 +92,7 @@ class LineMaker:
     Attributes:
         field_map: what each path is.
         hasher: hashes texts.
-        keyed: a keyed hash of 32 bytes that no rotation changes.
+        keyed: a keyed hash of 32 bytes.
         actions: the tenant's own names of actions.
         left_out: names of paths that were not taken in, and how often.
         first_time: the earliest time of an entry, in our form.

@@ -4,7 +4,7 @@ The reader of the form gives entries, the chain check sees each of them as it wa
 the map turns it into a line. What comes of a line is the importer's to say.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from phitrail.capture.history.chain import ChainCheck, ChainReport
@@ -26,7 +26,8 @@ from phitrail.capture.history.source import (
 )
 from phitrail.capture.history.vault_audit import read_vault_audit
 from phitrail.capture.importer import Line
-from phitrail.capture.text_hash import TextHasher
+from phitrail.capture.known_lines import ImportKeys, KeyedLine
+from phitrail.errors import InputError
 from phitrail.events.codes import Action
 
 
@@ -38,8 +39,7 @@ class HistoryReader:
         file: DigestedFile,
         field_map: FieldMap,
         *,
-        hasher: TextHasher,
-        keyed: Callable[[bytes], bytes],
+        keys: ImportKeys,
         actions: Mapping[str, Action],
     ) -> None:
         """Open a file.
@@ -50,7 +50,10 @@ class HistoryReader:
         self._file = file
         self._field_map = field_map
         self._source = _open(file, field_map)
-        self._lines = LineMaker(field_map, hasher, keyed, actions)
+        self._keys = keys
+        self._actions = actions
+        self._makers: dict[tuple[int, int], LineMaker] = {}
+        self._lines = self._maker(*keys.in_use)
         is_chained = field_map.form is HistoryForm.CHAINED_JSONL
         self._chain = ChainCheck(field_map.chain, must_have=is_chained)
 
@@ -71,7 +74,22 @@ class HistoryReader:
             if self._is_no_entry(read):
                 self._source.passed_over["genesis"] += 1
                 continue
-            yield read.number, self._lines.line(read)
+            yield read.number, self._line(read)
+
+    def _line(self, entry: ForeignEntry) -> Line:
+        line = self._lines.line(entry)
+        if isinstance(line, InputError):
+            return line
+        return KeyedLine(line, lambda i, t: self._maker(i, t).line(entry))
+
+    def _maker(self, version: int, text: int) -> LineMaker:
+        """Give what makes lines under other versions; what it counts counts for nothing."""
+        maker = self._makers.get((version, text))
+        if maker is None:
+            keyed, hasher = self._keys.ids[version], self._keys.texts[text]
+            maker = LineMaker(self._field_map, hasher, keyed, self._actions)
+            self._makers[version, text] = maker
+        return maker
 
     def _is_no_entry(self, entry: ForeignEntry) -> bool:
         """Find the genesis of a log that we exported: it says how the log began."""
