@@ -216,7 +216,6 @@ def asking(directory: Path, firsts: tuple[int, ...]) -> Iterator[list[Asking]]:
 
 
 @pytest.mark.long
-@pytest.mark.drill
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(not os.environ.get("PHITRAIL_LONG"), reason="set PHITRAIL_LONG=1")
 def test_200_000_patients_are_moved_over_kills_beside_writers(trail_dir: Path) -> None:
