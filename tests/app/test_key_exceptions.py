@@ -15,6 +15,7 @@ from phitrail.app.documents import open_document
 from phitrail.app.key_destruction import destroy_key
 from phitrail.app.key_endings import ENDED, destroy_ended, waiting_halves
 from phitrail.app.key_exceptions import record_exception
+from phitrail.app.key_listing import PrivateHalf, list_versions
 from phitrail.app.key_wiring import KEYS, current_register
 from phitrail.app.succession import Asked, succeed
 from phitrail.app.wiring import open_trail
@@ -79,6 +80,10 @@ def test_a_private_half_is_kept_under_an_exception_and_destroyed_after(
     kept.grow(5, 9)
     entry = current_register(kept.directory).entry(KeyId("audit-checkpoint", 1))
     was_there = private_files(kept.directory)
+    listed = {
+        str(one.entry.key_id): one.private_half
+        for one in list_versions(kept.directory, NOW).versions
+    }
     with changing(kept.directory) as trail:
         destroy_key(trail, "audit-checkpoint:v1", by=BY, reason="it ended", now=NOW)
         with pytest.raises(InputError, match="half that signs was destroyed"):
@@ -86,6 +91,7 @@ def test_a_private_half_is_kept_under_an_exception_and_destroyed_after(
     kept.grow(9, 12)
 
     assert entry.private_destroyed_at is None
+    assert listed["audit-checkpoint:v1"] is PrivateHalf.RETAINED
     assert was_there == {"audit-checkpoint.v1.json", "audit-checkpoint.v2.json"}
     assert private_files(kept.directory) == {"audit-checkpoint.v2.json"}
     assert state(kept.directory, "audit-checkpoint:v1") is KeyState.DESTROYED
@@ -139,9 +145,15 @@ def test_a_vault_that_destroys_nothing_holds_up_no_new_keys(kept: Kept) -> None:
     (ended / place.name).chmod(0o600)
     destroy_ended(kept.directory, _Refusing())  # type: ignore[arg-type]
     waits = waiting_halves(kept.directory)
+    listed = {
+        str(one.entry.key_id): one.private_half
+        for one in list_versions(kept.directory, NOW).versions
+    }
     kept.grow(5, 8)  # whoever opens the trail tries again
 
     assert waits == (KeyId("audit-checkpoint", 1),)
+    assert listed["audit-checkpoint:v1"] is PrivateHalf.WAITING
+    assert listed["audit-promise:v1"] is PrivateHalf.DESTROYED
     assert waiting_halves(kept.directory) == ()
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from phitrail.app.documents import open_document
 from phitrail.app.key_check import check_register, read_trail_told
+from phitrail.app.key_endings import waiting_halves
 from phitrail.app.key_history import RegisterCheck, Told, ToldOfKey
 from phitrail.app.key_listing import KeyVersion, tabulate
 from phitrail.app.key_wiring import current_register
@@ -71,7 +72,12 @@ def explain_key(trail: Trail, written: str, *, by: str, now: datetime) -> KeyDet
     """
     name, version = parse_key_id(written)
     settings = trail.policy.keys
-    table = tabulate(current_register(trail.directory), settings, now)
+    table = tabulate(
+        current_register(trail.directory),
+        settings,
+        now,
+        waiting=waiting_halves(trail.directory),
+    )
     versions = tuple(
         one
         for one in table.versions

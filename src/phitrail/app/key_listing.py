@@ -6,6 +6,7 @@
    keyring, the journal's events.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,12 +14,13 @@ from pathlib import Path
 
 from phitrail.app import handover
 from phitrail.app.config import read_policy
+from phitrail.app.key_endings import waiting_halves
 from phitrail.app.key_wiring import current_register
 from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.events.codes import Log
 from phitrail.events.ids import format_time
 from phitrail.keys.due import Due, due_of
-from phitrail.keys.names import KeyKind
+from phitrail.keys.names import KeyId, KeyKind
 from phitrail.keys.policies import (
     is_held,
     last_protected,
@@ -76,12 +78,14 @@ def _unfinished(directory: Path) -> str | None:
 class PrivateHalf(StrEnum):
     """What became of the half of a signing key that signs.
 
-    `retained` is an exception to the rule that it goes when its time is over.
+    `retained` is an exception to the rule that it goes when its time is over; one that is
+    `waiting` ended, and its vault has not destroyed it yet (`app.key_endings`).
     """
 
     HELD = "held"
     DESTROYED = "destroyed"
     RETAINED = "retained"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +129,36 @@ def list_versions(directory: Path, now: datetime) -> KeyTable:
         ConfigError: there is no trail here, or its register or policy is damaged.
         IntegrityError: the register is not signed by this trail's keys.
     """
-    return tabulate(current_register(directory), read_policy(directory).keys, now)
+    return tabulate(
+        current_register(directory),
+        read_policy(directory).keys,
+        now,
+        waiting=waiting_halves(directory),
+    )
 
 
-def tabulate(register: KeyRegister, settings: KeysSection, now: datetime) -> KeyTable:
-    """Put a register together with what the policies say of it."""
+def tabulate(
+    register: KeyRegister,
+    settings: KeysSection,
+    now: datetime,
+    *,
+    waiting: Collection[KeyId] = (),
+) -> KeyTable:
+    """Put a register together with what the policies say of it.
+
+    Args:
+        register: of the trail.
+        settings: the section `keys` of its policy.yaml.
+        now: the present time.
+        waiting: signing keys that ended, and that their vault has not destroyed yet.
+    """
     due = due_of(register, settings.policies, now, notice_days=settings.notice_days)
     of_key = {one.key.key_id: one for one in due if one.key is not None}
     at = format_time(now)
     versions = tuple(
         KeyVersion(
             one,
-            _private_half(one),
+            PrivateHalf.WAITING if one.key_id in waiting else _private_half(one),
             of_key.get(one.key_id),
             retained_until(
                 one,

@@ -31,6 +31,7 @@ from phitrail.app.key_endings import destroy_ended
 from phitrail.app.key_handover import holding_keys
 from phitrail.app.key_profile import is_excepted
 from phitrail.app.key_register import REGISTER, print_register
+from phitrail.app.key_succession import succeed_signers
 from phitrail.app.key_wiring import KEYS, current_register, open_held_ring
 from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.durable.files import DurableFiles
@@ -48,15 +49,8 @@ from phitrail.keys.due import RETAIN_PRIVATE
 from phitrail.keys.key_file import KeyFile, make_key
 from phitrail.keys.names import KeyId, KeyKind, checkpoint_key, promise_key
 from phitrail.keys.recovery import read_recovery_key
-from phitrail.keys.register import (
-    KeyEntry,
-    KeyRegister,
-    add_version,
-    move,
-    replace_entry,
-)
+from phitrail.keys.register import KeyEntry
 from phitrail.keys.ring import KeyRing
-from phitrail.keys.states import IS_GONE, KeyState
 from phitrail.tlog.checkpoint import Checkpoint
 from phitrail.tlog.entry import Entry
 from phitrail.tlog.genesis import Pinned, origin_of
@@ -365,21 +359,13 @@ class _Succeeding:
         )
 
     def _register(self, after: KeyRing, made: tuple[KeyFile, ...]) -> bytes:
-        """Write the register as it is after this: new pairs active, old private halves gone."""
-        register = current_register(self._directory)
-        at = format_time(self._now)
-        ended = KeyState.DEACTIVATED
-        if self._asked.reason is SuccessionReason.COMPROMISE:
-            ended = KeyState.COMPROMISED
-        for file in made:
-            old = register.active(file.name) or register.versions(file.name)[-1]
-            register, _ = move(register, old.key_id, ended, at)
-            if not self._is_retaining:
-                register = _without_private(register, file.name, at)
-            register, _ = add_version(register, self._entries[file.key_id])
-            register, _ = move(register, file.key_id, KeyState.ACTIVE, at)
-        register = msgspec.structs.replace(
-            register, number=register.number + 1, written_at=at
+        """Write the register as it is after this."""
+        register = succeed_signers(
+            current_register(self._directory),
+            [self._entries[file.key_id] for file in made],
+            self._asked.reason,
+            format_time(self._now),
+            is_retaining=self._is_retaining,
         )
         key = after.signing_key(checkpoint_key(Log.AUDIT))
         origin = origin_of(self._tenant.tenant, Log.AUDIT)
@@ -407,18 +393,6 @@ class _Succeeding:
                 f"the new keys of {self._asked.log} are in force; what is left to do is "
                 f"done when the trail is opened next ({error})"
             ) from error
-
-
-def _without_private(register: KeyRegister, name: str, at: str) -> KeyRegister:
-    """Say of every version of a signing key that the half that signs is gone."""
-    for one in register.versions(name):
-        if one.private_destroyed_at is None and one.state not in IS_GONE:
-            register = replace_entry(
-                register,
-                one.key_id,
-                lambda entry: msgspec.structs.replace(entry, private_destroyed_at=at),
-            )
-    return register
 
 
 def _entry(succession: Succession) -> Entry:
