@@ -4,22 +4,28 @@ moto rotates and re-encrypts, and takes no notice of the state of a key; it has 
 keys. ministack has those, enforces states, and authenticates no ciphertext; it lacks
 ReEncrypt and the rotations. Neither limits what is signed. So a test says which it is
 played on, and proves no more than that one knows.
+
+`both` puts the two behind one address, for a whole trail: what wraps goes to moto, what
+signs to ministack, each as it stands.
 """
 
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import botocore.session
+import httpx
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -28,7 +34,15 @@ from phitrail.keys.settings import AwsKmsSettings
 
 REGION = "us-east-1"
 CREDENTIALS = "[default]\naws_access_key_id = AKIATEST\naws_secret_access_key = none\n"
-MINISTACK = Path(__file__).parents[1] / ".venv" / "vaults" / "bin" / "ministack"
+_BIN = Path(__file__).parents[1] / ".venv" / "vaults" / "bin"
+MINISTACK = _BIN / "ministack"
+MOTO = _BIN / "moto_server"
+_OF_MOTO = frozenset(
+    {
+        *("Encrypt", "Decrypt", "ReEncrypt", "ListKeyRotations"),
+        *("RotateKeyOnDemand", "GetKeyRotationStatus"),
+    }
+)
 _UP_S = 60
 
 
@@ -109,7 +123,7 @@ class Ministack:
             self.process = subprocess.Popen(
                 [MINISTACK], cwd=self.directory, env=environment, stdout=log, stderr=log
             )
-        self._await(self.process)
+        _await_http(self.process, f"{self.url}/_ministack/health")
 
     def stop(self) -> None:
         """Stop it, as a host that goes down in order; it keeps its keys."""
@@ -118,28 +132,126 @@ class Ministack:
             self.process.wait(_UP_S)
             self.process = None
 
-    def _await(self, process: subprocess.Popen[bytes]) -> None:
-        for _ in range(_UP_S * 20):
-            try:
-                with urlopen(f"{self.url}/_ministack/health", timeout=_UP_S):  # noqa: S310 - ours
-                    return
-            except (URLError, ConnectionError):
-                assert process.poll() is None, "ministack ended"
-                time.sleep(0.05)
-        pytest.fail("ministack does not answer")
-
 
 @contextmanager
 def ministack(directory: Path) -> Iterator[Ministack]:
     """Serve KMS by ministack; the test is skipped where it is not installed."""
-    if not MINISTACK.exists():
-        pytest.skip("needs .venv/vaults: run make test-all")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Ministack(directory, port)
+    _need(MINISTACK)
+    server = Ministack(directory, _free_port())
     server.start()
     try:
         yield server
     finally:
         server.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """moto for what wraps, ministack for what signs, behind one address.
+
+    `moto` is its administrator's client; wrapping keys are made there.
+    """
+
+    url: str
+    directory: Path
+    moto: Any
+
+    def settings(self, key: str) -> AwsKmsSettings:
+        """Give the settings of a vault whose wrapping key this is."""
+        credentials = write_credentials(self.directory / "credentials")
+        return AwsKmsSettings(
+            key=key,
+            region=REGION,
+            endpoint_url=self.url,
+            credentials_file=str(credentials),
+            timeout_s=30.0,
+        )
+
+    def wrapping_key(self) -> str:
+        """Make a key that wraps; return its id."""
+        return str(self.moto.create_key()["KeyMetadata"]["KeyId"])
+
+
+@contextmanager
+def both(directory: Path) -> Iterator[Both]:
+    """Serve KMS by the two doubles, each for what it does as AWS does."""
+    _need(MOTO)
+    port = _free_port()
+    moto_url = f"http://127.0.0.1:{port}"
+    with (directory / "moto.log").open("ab") as log:
+        process = subprocess.Popen(
+            [MOTO, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
+        )
+    try:
+        _await_http(process, f"{moto_url}/moto-api/")
+        with (
+            ministack(directory) as stack,
+            _router(moto_url, stack.url) as url,
+        ):
+            yield Both(url, directory, client(moto_url))
+    finally:
+        process.terminate()
+        process.wait(_UP_S)
+
+
+@contextmanager
+def _router(moto_url: str, stack_url: str) -> Iterator[str]:
+    """Pass each call on, unread but for what says whose it is."""
+    onward = httpx.Client(timeout=60, trust_env=False)
+
+    class Router(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            answer = onward.post(
+                self._whose(), content=body, headers=dict(self.headers.items())
+            )
+            self.send_response(answer.status_code)
+            self.send_header("content-type", answer.headers["content-type"])
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def _whose(self) -> str:
+            call = str(self.headers["x-amz-target"]).partition(".")[2]
+            # Of keys that wrap and of keys that sign, we describe those that wrap alone.
+            return moto_url if call in _OF_MOTO | {"DescribeKey"} else stack_url
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Router)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        onward.close()
+
+
+def _need(program: Path) -> None:
+    if not program.exists():
+        assert not os.environ.get("PHITRAIL_CI"), "CI must have .venv/vaults"
+        pytest.skip("needs .venv/vaults: run make test-all")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _await_http(process: subprocess.Popen[bytes], url: str) -> None:
+    """Ask until somebody answers."""
+    for _ in range(_UP_S * 20):
+        try:
+            with urlopen(url, timeout=_UP_S):  # noqa: S310 - ours
+                return
+        except (URLError, ConnectionError):
+            assert process.poll() is None, "the server ended; see its log"
+            time.sleep(0.05)
+    pytest.fail("the server does not answer")
