@@ -32,14 +32,21 @@ from phitrail.app.pins import read_lines
 from phitrail.app.succession import Asked, succeed
 from phitrail.app.verification import Verdict, verify_trail
 from phitrail.app.wiring import open_trail
-from phitrail.errors import ConfigError, InputError, IntegrityError, StorageError
+from phitrail.errors import (
+    ConfigError,
+    InputError,
+    IntegrityError,
+    StorageError,
+    VaultError,
+)
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, Log, SuccessionReason
 from phitrail.events.ids import format_time
 from phitrail.keys.escrow import escrow_public_key
 from phitrail.keys.key_file import KeyFile
+from phitrail.keys.local_vault import LocalVault
 from phitrail.keys.names import WRAPPING, KeyId, KeyKind
-from phitrail.keys.settings import LocalVaultSettings
+from phitrail.keys.settings import LocalVaultSettings, OpenBaoSettings
 from phitrail.keys.states import KeyState
 
 MANY = 200
@@ -250,6 +257,32 @@ def test_another_vault_takes_the_place_of_one_that_is_gone(trail: Shared) -> Non
 
     assert {one.reason for one in done.successions} == {SuccessionReason.LOST}
     verify_deep(trail, checkpoint(trail))
+
+
+def test_another_vault_counts_on_from_where_the_one_before_was(trail: Shared) -> None:
+    """Two keys under one name and version would be one key to whoever reads the log."""
+    place = trail.directory / "../elsewhere"
+    place.mkdir()
+    LocalVault.create(place, created_at="2026-11-22T12:00:00.000Z")
+    trail.lose_the_vault()
+    done = trail.recover(vault=ELSEWHERE)
+    held = json.loads((trail.directory / "keys/rater.v1.json").read_text())["held"]
+
+    assert held.startswith("local:v2:")
+    assert done.done.register.entry(KeyId(WRAPPING, 2)).state is KeyState.ACTIVE
+
+
+def test_nothing_is_changed_where_the_new_vault_is_not_set_up(trail: Shared) -> None:
+    """A slip in the settings of the new vault must not cost what the old one has."""
+    trail.lose_the_vault()
+    files = trail.key_files()
+    nobody = OpenBaoSettings(
+        url="http://127.0.0.1:9", role_id_file="missing", plain_http=True
+    )
+    with pytest.raises((ConfigError, VaultError)):
+        trail.recover(vault=nobody)
+
+    assert files == trail.key_files()
 
 
 def test_an_earlier_succession_that_nobody_recorded_yet_is_recorded(

@@ -1,8 +1,10 @@
 """The recovery key comes back from its line or any two shares, or says why it does not."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
+from shamir_mnemonic import Share  # type: ignore[import-untyped]  # ships no types
 
 from phitrail.errors import InputError
 from phitrail.events.protected import Protected
@@ -136,6 +138,15 @@ def test_shares_of_two_keys_are_refused() -> None:
     mixed = f"{SHARES_IN_CLEAR[0]}\n{unprotect(others[1])}"
 
     assert "of different keys" in refusal(mixed)
+
+
+def test_shares_that_do_not_fit_together_are_refused() -> None:
+    """Somebody may make a share of his own, with a checksum that holds."""
+    forged = replace(Share.from_mnemonic(SHARES_IN_CLEAR[1]), value=bytes(32))
+
+    assert "do not fit together" in refusal(
+        f"{SHARES_IN_CLEAR[0]}\n{forged.mnemonic()}"
+    )
 
 
 def test_another_key_is_refused_however_it_comes() -> None:

@@ -58,7 +58,8 @@ def policy_with_vault(data: bytes, settings: VaultSettings) -> bytes:
     lines = text.splitlines(keepends=True)
     first, end = _place_of_section(lines)
     changed = "".join([*_ended(lines[:first]), written, *lines[end:]])
-    if _policy({**plain, _SECTION: section}) != _policy(yaml.safe_load(changed)):
+    wanted = _policy({**plain, _SECTION: section})
+    if not _is_said_once(changed) or _policy(yaml.safe_load(changed)) != wanted:
         raise ConfigError(
             f"{POLICY_FILE}: its section `{_SECTION}` cannot be changed as it is written; "
             "put the settings of the vault there by hand, then run it again"
@@ -78,6 +79,14 @@ def _place_of_section(lines: list[str]) -> tuple[int, int]:
                     end = at + 1
             return first, end
     return len(lines), len(lines)
+
+
+def _is_said_once(text: str) -> bool:
+    """Say whether the section stands there once: YAML lets the second one win."""
+    node = yaml.compose(text)
+    if not isinstance(node, yaml.MappingNode):
+        return False
+    return [key.value for key, _ in node.value].count(_SECTION) == 1
 
 
 def _ended(lines: list[str]) -> list[str]:
