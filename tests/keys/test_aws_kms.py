@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tests.keys.vault_contract import (
     RotatingContract,
@@ -448,3 +449,93 @@ def _key(server: Ministack) -> str:
 
 def _aliases(server: Ministack) -> set[str]:
     return {one["AliasName"] for one in server.admin.list_aliases()["Aliases"]}
+
+
+# --- what no double does: answers written after the documentation of AWS ---
+
+
+def _page(count: int, marker: str | None = None) -> dict[str, Any]:
+    entry = {"KeyId": "k", "RotationType": "ON_DEMAND"}
+    page: dict[str, Any] = {"Rotations": [entry] * count, "Truncated": False}
+    return page if marker is None else page | {"Truncated": True, "NextMarker": marker}
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Iterator[tuple[AwsKmsVault, Stubber, list[float]]]:
+    """Give a vault, what answers it in AWS's stead, and how long it waited."""
+    waits: list[float] = []
+    vault = AwsKmsVault(settings(tmp_path, "k"), tmp_path, pause=waits.append)
+    vault._arn = "k"
+    with Stubber(vault._calls._current_client()) as stub:
+        yield vault, stub, waits
+
+
+def test_rotations_are_counted_over_all_pages(
+    answers: tuple[AwsKmsVault, Stubber, list[float]],
+) -> None:
+    """AWS gives a hundred at most; a version that is too low rewraps for ever."""
+    vault, stub, _ = answers
+    stub.add_response("list_key_rotations", _page(100, "next"), {"KeyId": "k"})
+    stub.add_response("list_key_rotations", _page(3), {"KeyId": "k", "Marker": "next"})
+
+    assert vault.newest_wrapping_version() == 104
+
+
+def test_a_rotation_is_waited_for(
+    answers: tuple[AwsKmsVault, Stubber, list[float]],
+) -> None:
+    """AWS rotates in the background: what is wrapped meanwhile is of the old version."""
+    vault, stub, waits = answers
+    stub.add_response("list_key_rotations", _page(0))
+    stub.add_response("get_key_rotation_status", {"KeyRotationEnabled": False})
+    stub.add_response("rotate_key_on_demand", {"KeyId": "k"})
+    for count in (0, 0, 1):
+        stub.add_response("list_key_rotations", _page(count))
+
+    assert vault.rotate_wrapping_key(MOMENT) == 2
+    assert len(waits) == 2
+
+
+def test_a_rotation_that_is_on_its_way_is_not_begun_again(
+    answers: tuple[AwsKmsVault, Stubber, list[float]],
+) -> None:
+    """AWS admits 25 for a key: one that took long must not cost two."""
+    vault, stub, waits = answers
+    begun = {"KeyRotationEnabled": False, "OnDemandRotationStartDate": 1_800_000_000}
+    stub.add_response("list_key_rotations", _page(0))
+    stub.add_response("get_key_rotation_status", begun)
+    for _ in range(20):
+        stub.add_response("list_key_rotations", _page(0))
+
+    with pytest.raises(VaultError, match="run the same command again") as caught:
+        vault.rotate_wrapping_key(MOMENT)
+    assert not caught.value.is_refusal
+    assert len(waits) == 19
+    stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "is_refusal"),
+    [
+        ("AccessDeniedException", True),
+        ("ExpiredTokenException", True),
+        ("LimitExceededException", True),
+        ("ThrottlingException", False),
+        ("KMSInternalException", False),
+        ("DependencyTimeoutException", False),
+        ("KeyUnavailableException", False),
+    ],
+)
+def test_who_is_refused_is_told_from_who_is_not_answered(
+    code: str,
+    is_refusal: bool,
+    answers: tuple[AwsKmsVault, Stubber, list[float]],
+) -> None:
+    """A refusal drops every secret at once; a busy minute of AWS must not."""
+    vault, stub, _ = answers
+    stub.add_client_error("decrypt", code, "canary of AWS's own words")
+
+    with pytest.raises(VaultError, match=code) as caught:
+        vault.unwrap([Wrapped("aws-kms:v1:AAAA", CONTEXT)])
+    assert caught.value.is_refusal == is_refusal
+    assert "canary" not in str(caught.value)
