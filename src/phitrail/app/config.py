@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from phitrail.anchor.settings import AnchorSettings
+from phitrail.detect.enrich import check_zones
 from phitrail.durable.files import DurableFiles
 from phitrail.errors import ConfigError, InputError, StorageError
 from phitrail.events.codes import Action
@@ -54,6 +55,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     identity: IdentitySystems = IdentitySystems()
     vocabulary: dict[str, tuple[ModelName, ...]] = {}
     actions: dict[Term, Action] = {}
+    facility_zones: dict[Term, str] = {}
 
     def terms(self) -> Vocabulary:
         """Return the vocabulary of the tenant."""
@@ -188,6 +190,10 @@ def read_tenant(directory: Path) -> Tenant:
                 f"{directory / TENANT_FILE}: list number {number} of the vocabulary is "
                 f"none of ours; lists: {', '.join(FIELDS_OF_LIST)}"
             )
+    try:
+        check_zones(tenant.facility_zones)
+    except InputError as error:
+        raise ConfigError(f"{directory / TENANT_FILE}: {error}") from None
     return tenant
 
 

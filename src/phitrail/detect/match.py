@@ -1,18 +1,25 @@
 """A predicate as a function of a row: the tail's way to ask what `sql` asks of a table.
 
-A row is a mapping of field names to text, whole numbers, true or false, or tuples of text; a
-field that is absent is missing or None. Absent fits no test but `exists: false`. Text is
+A row gives by the name of a field text, a whole number, true or false, or a tuple of text; a
+field that is absent gives None. Absent fits no test but `exists: false`. Text is
 compared in ASCII lower case unless the test is cased.
 """
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from phitrail.detect.typed import All, Not, Op, Predicate, Test
 
-Row: TypeAlias = Mapping[str, object]
+
+class Row(Protocol):
+    """What is judged: a record of a log (`row.Row`), or what a rule said of a group."""
+
+    def get(self, name: str, /) -> object:
+        """Return what a field holds; None where it is absent."""
+
+
 Matches: TypeAlias = Callable[[Row], bool]
 _Fits: TypeAlias = Callable[[object], bool]
 

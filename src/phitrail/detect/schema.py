@@ -2,9 +2,9 @@
 
 1. The columns of the log's table (`projection.rows`), but times, ids of events and `records`.
 2. What is made of a row for rules: `patient`, `record`, `resource_types` (lists, of `records`),
-   `record_count`, and the local time of its facility: `facility_tz`, `local_hour` (0-23),
-   `local_dow` (1-7, Monday is 1), `time_band`, `night` (the local date on which the night of an
-   after-hours event began).
+   `record_count`, `access` (the access that an event belongs to, or the event itself), and the
+   local time of its facility: `facility_tz`, `local_hour` (0-23), `local_dow` (1-7, Monday is
+   1), `time_band`, `night` (the local date on which the night of an after-hours event began).
 """
 
 from collections.abc import Mapping
@@ -38,6 +38,7 @@ _TYPES = {
 _LEFT_OUT = frozenset({rows.INDEX, "event_id", "part", "parts", "received_at"})
 DERIVED: Mapping[str, FieldType] = MappingProxyType(
     {
+        "access": FieldType.TEXT,
         "patient": FieldType.TEXTS,
         "record": FieldType.TEXTS,
         "resource_types": FieldType.TEXTS,
@@ -49,7 +50,7 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
         "night": FieldType.TEXT,
     }
 )
-"""Fields that are made of a row for rules (`detect.enrich`)."""
+"""Fields that are made of a row for rules (`detect.row`)."""
 
 
 @cache
