@@ -1,6 +1,6 @@
 """A pasted text is found by its keyed hashes, and the log itself must bear the answer out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.trails import NOW, copy_trail, read_leaves, record_events
 
 from phitrail.app import clock
@@ -271,6 +273,82 @@ def test_a_key_version_that_is_gone_is_told(directory: Path) -> None:
 
     assert [entry.key_version for entry in matching.entries] == [2]
     assert matching.seen.other_versions == 3  # the first release, stream and report
+
+
+def compromise_text_key(directory: Path, version: int) -> None:
+    """Say that somebody else may have a version of the text key."""
+    key_id, now = KeyId(TEXT_HASH, version), clock.now()
+    with opened(directory) as trail, changing_keys(trail) as register:
+        after, moved = move(register, key_id, KeyState.COMPROMISED, format_time(now))
+        make_change(trail, KeyChange(after, (moved,)), by=BY, reason="a test", now=now)
+
+
+def test_a_match_under_a_compromised_version_says_so(directory: Path) -> None:
+    """It is found, and whoever reads the answer must know that others can find it too."""
+    rotate_text_key(directory)
+    use(directory)
+    compromise_text_key(directory, 1)
+
+    found = match(directory, ANSWER).entries
+
+    assert [(one.key_version, one.is_compromised) for one in found] == [
+        (1, True),
+        (2, False),
+    ]
+
+
+VERSIONS = 7
+"""Six years of yearly rotations."""
+
+
+@pytest.fixture(scope="module")
+def aged(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trail that recorded an answer of its own under each of seven versions."""
+    directory = copy_trail(made, tmp_path_factory.mktemp("aged") / "trail")
+    for version in range(1, VERSIONS + 1):
+        if version > 1:
+            rotate_text_key(directory)
+        with connect(directory) as trail:
+            trail.log_phi_access(
+                "dr-3",
+                "physician",
+                "cardiology",
+                None,
+                ["n-1"],
+                aged_text(version),
+                None,
+            )
+    return directory
+
+
+def aged_text(version: int) -> str:
+    """Give the answer that was recorded under a version."""
+    return f"Dose Number {version}\nwas halved."
+
+
+BENT: Mapping[MatchedForm, Callable[[str], str]] = {
+    MatchedForm.EXACT: lambda text: text,
+    MatchedForm.EXACT_WITHOUT_LINE_BREAK: lambda text: text + "\n",
+    MatchedForm.NORMALISED: lambda text: f" {text.upper()}  ".replace("\n", " \u3000 "),
+}
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(version=st.integers(1, VERSIONS), form=st.sampled_from(sorted(BENT)))
+def test_a_text_is_found_under_any_of_seven_versions_in_any_form(
+    aged: Path, version: int, form: MatchedForm
+) -> None:
+    """An investigation of six years ago must not end at a rotation."""
+    matching = match(aged, BENT[form](aged_text(version)))
+
+    (found,) = matching.entries
+    assert (found.key_version, found.form) == (version, form)
+    assert matching.key_versions == tuple(range(1, VERSIONS + 1))
+    assert matching.seen.other_versions == 0
 
 
 # --- the record of the search ---

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Command
 from tests.demo.test_canaries import export_everything, read_opened
-from tests.trails import read_leaves
+from tests.trails import NOW, read_leaves
 
+from phitrail.app.key_change import KeyChange, changing_keys, make_change
 from phitrail.app.wiring import open_trail
 from phitrail.cli.exit_codes import ExitCode
+from phitrail.events.ids import format_time
+from phitrail.keys.names import TEXT_HASH, KeyId
+from phitrail.keys.register import move
+from phitrail.keys.states import KeyState
 from phitrail.sdk.connect import connect
 from phitrail.tlog.proof_file import parse_proof
 
@@ -76,6 +81,24 @@ def test_words_say_which_form_and_which_model(
     assert "normalised: same words, not the same bytes" in ran.out
     assert "extractive-demo" in ran.out
     assert "under key versions 1" in ran.err
+
+
+def test_a_match_under_a_compromised_key_is_told(
+    phitrail: Command, trail: Path, paste: Paste
+) -> None:
+    """Who reads the answer must know that somebody else can ask as they did."""
+    key_id = KeyId(TEXT_HASH, 1)
+    with closing(open_trail(trail)) as opened, changing_keys(opened) as register:
+        after, moved = move(register, key_id, KeyState.COMPROMISED, format_time(NOW))
+        change = KeyChange(after, (moved,))
+        make_change(opened, change, by="officer-7", reason="a test", now=NOW)
+    paste(ANSWER.encode())
+
+    ran = phitrail("log", "match", "--answer", "-", "--trail", trail, "--json")
+
+    assert ran.code == ExitCode.OK
+    assert [one["key_is_compromised"] for one in ran.data["entries"]] == [True]
+    assert "compromised version of the text key" in ran.err
 
 
 def test_what_was_never_said_is_a_check_that_failed(

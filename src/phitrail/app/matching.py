@@ -13,6 +13,10 @@
 5. The model of a question is that of its access: where the entry names none, the access's
    newest entry that does is read and proven as well.
 
+6. A hash under a compromised version is a match, and the answer says so: whoever has that
+   key can try texts against the log's hashes. That the entry stands in the log, unaltered,
+   is shown by its proof all the same.
+
 What cannot be matched is counted, so that "not in this log" says how far it reaches:
 accesses that were recorded or imported without such a hash (no text was given), and
 hashes under a key version that is not here.
@@ -89,11 +93,20 @@ class MatchDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """One entry that carries the text's hash, proven; `model` names its model, if any."""
+    """One entry that carries the text's hash, proven.
+
+    Attributes:
+        proven: the entry.
+        form: in which form the text was found.
+        key_version: under which version of the text key.
+        is_compromised: whether somebody else may have that version.
+        model: the entry that names its model, if any.
+    """
 
     proven: ProvenEntry
     form: MatchedForm
     key_version: int
+    is_compromised: bool
     model: ProvenEntry | None
 
 
@@ -271,7 +284,8 @@ def _hold(
     seen: Seen,
 ) -> tuple[Matched, ...]:
     with closing(trail.parts.reader(log)) as reader:
-        search = _Search(trail, reader, log, columns, candidates)
+        others_have = frozenset(trail.parts.keys.compromised(TEXT_HASH))
+        search = _Search(trail, reader, log, columns, candidates, others_have)
         return tuple(
             search.matched(index, seen.models.get(access))
             for index, access in seen.places
@@ -287,6 +301,7 @@ class _Search:
     log: Log
     columns: _Columns
     candidates: Sequence[Candidate]
+    compromised: frozenset[int]
 
     def matched(self, index: int, model_index: int | None) -> Matched:
         """Read and prove an entry; it must carry one of the hashes itself.
@@ -306,7 +321,9 @@ class _Search:
         if found is None:
             raise self._contradicted(index)
         model = self._model(proven, fields, model_index)
-        return Matched(proven, found.form, found.key_version, model)
+        version = found.key_version
+        is_compromised = version in self.compromised
+        return Matched(proven, found.form, version, is_compromised, model)
 
     def _model(
         self, proven: ProvenEntry, fields: Mapping[str, Any], index: int | None

@@ -26,6 +26,11 @@ _WORDS = {
     MatchedForm.NORMALISED: "normalised: same words, not the same bytes",
 }
 
+_COMPROMISED = (
+    "a match under a compromised version of the text key: somebody else may have that key, "
+    "and can try texts against the hashes of the log as you did; the entry itself is proven"
+)
+
 
 def print_matching(output: Output, matching: Matching, prove: Path | None) -> None:
     """Print what was found, and how far the search reached."""
@@ -52,6 +57,8 @@ def print_matching(output: Output, matching: Matching, prove: Path | None) -> No
         output.line()
     if not objects:
         output.line(f"not in this log: no {matching.side} of {matching.log} matches")
+    if any(matched.is_compromised for matched in matching.entries):
+        output.say(_COMPROMISED)
     output.say(_reach(matching))
     if seen.has_more:
         output.say("more entries match; ask for more with -n")
@@ -67,6 +74,7 @@ def _object(matching: Matching, matched: Matched, prove: Path | None) -> dict[st
         "index": index,
         "form": matched.form,
         "key_version": matched.key_version,
+        "key_is_compromised": matched.is_compromised,
         **{name: fields.get(name) for name in _FIELDS},
         "ai_model_id": named.get("ai_model_id"),
         "ai_model_version": named.get("ai_model_version"),
