@@ -98,7 +98,9 @@ def test_a_match_under_a_compromised_key_is_told(
 
     assert ran.code == ExitCode.OK
     assert [one["key_is_compromised"] for one in ran.data["entries"]] == [True]
-    assert "compromised version of the text key" in ran.err
+    paste(ANSWER.encode())
+    told = phitrail("log", "match", "--answer", "-", "--trail", trail)
+    assert "compromised version of the text key" in told.err
 
 
 def test_what_was_never_said_is_a_check_that_failed(
