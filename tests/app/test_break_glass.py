@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.app.key_verbs import BY, WHY, changing, recording
-from tests.trails import NOW, copy_trail, phi_read, read_leaves, record_events
+from tests.trails import NOW, copy_trail, event_id, phi_read, read_leaves, record_events
 
 from phitrail.app.break_glass import breaking_glass, run_for_reading
 from phitrail.app.documents import keep_document, open_document
@@ -14,8 +14,9 @@ from phitrail.app.key_compromise import compromise_key
 from phitrail.app.query import Question, ask
 from phitrail.app.query_filter import Filter
 from phitrail.app.reading import prove_entry, show_entries
+from phitrail.app.unclosed import list_unclosed
 from phitrail.errors import InputError, RefusedError, StorageError
-from phitrail.events.audit import AuditEvent, AuditLeaf
+from phitrail.events.audit import AuditEvent, AuditLeaf, CallerEvent
 from phitrail.events.codes import EventType, Log, Outcome
 from phitrail.tlog.tile import TILE_WIDTH
 
@@ -145,6 +146,27 @@ def test_tables_show_no_row_of_an_entry_in_quarantine(
             rows = ask(opened, everything, by=READER, now=NOW).rows.num_rows
 
     assert rows == last - first + 1
+
+
+def test_an_unclosed_access_in_quarantine_takes_glass(trail_dir: Path) -> None:
+    """The list of what never closed says who used what, and when."""
+    opening: CallerEvent = AuditEvent(
+        event_type=EventType.AI_INFERENCE,
+        event_id=event_id(1),
+        access_id=event_id(2),
+        user_id="dr-0012",
+    )
+    with recording(trail_dir) as trail:
+        trail.recorder.record(opening, NOW)
+    with changing(trail_dir) as trail:
+        compromise_key(trail, "audit-seal:v1", since=None, by=BY, reason=WHY, now=NOW)
+    with recording(trail_dir) as trail:
+        with pytest.raises(RefusedError):
+            list_unclosed(trail, by=READER, now=NOW)
+        with breaking_glass(trail, REASON, by=READER, now=at) as opened:
+            listed = list_unclosed(opened, by=READER, now=NOW)
+
+    assert len(listed.accesses) == 1
 
 
 def test_tables_show_rows_of_entries_that_came_after(stolen: Path) -> None:

@@ -6,6 +6,7 @@ It is recorded before anything is shown. What counts as unclosed is `projection.
 from datetime import datetime, timedelta
 from typing import Final
 
+from phitrail.app.quarantine import check_rows
 from phitrail.app.reading import record_read
 from phitrail.app.tables import open_tables
 from phitrail.app.wiring import Trail
@@ -20,6 +21,7 @@ def list_unclosed(trail: Trail, *, by: str, now: datetime) -> UnclosedRead:
 
     Raises:
         InputError: `by` is no user id.
+        RefusedError: an opening is in quarantine: its key is compromised.
         IntegrityError: tables or log are damaged; the message says what to run.
         StorageError: it could not be answered or recorded; nothing is shown.
     """
@@ -27,6 +29,7 @@ def list_unclosed(trail: Trail, *, by: str, now: datetime) -> UnclosedRead:
     with open_tables(trail, now) as tables:
         accesses = read_unclosed(tables, now, after)
         as_of = dict(tables.as_of)
+    check_rows(trail, Log.AUDIT, [one.first_idx for one in accesses])
     record_read(
         trail,
         Log.AUDIT,

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 import typer
 
 from phitrail.app import clock
+from phitrail.app.break_glass import run_for_reading
 from phitrail.app.reading import system_user
-from phitrail.app.running import run_trail
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import (
     DEFAULT_TRAIL,
     AsJson,
+    BreakGlass,
     Reader,
     TrailDirectory,
     examples,
@@ -36,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
 def unclosed(
     trail: TrailDirectory = DEFAULT_TRAIL,
     by: Reader = None,
+    break_glass: BreakGlass = None,
     as_json: AsJson = False,
 ) -> int:
     """List the accesses that were opened and never closed, the oldest first.
@@ -49,8 +51,9 @@ def unclosed(
     )
 
     output = Output(as_json)
-    with run_trail(trail) as running:
-        read = list_unclosed(running.parts, by=by or system_user(), now=clock.now())
+    who = by or system_user()
+    with run_for_reading(trail, by=who, break_glass=break_glass) as running:
+        read = list_unclosed(running.parts, by=who, now=clock.now())
     if as_json:
         output.data(
             {
