@@ -233,6 +233,47 @@ def test_a_redirect_does_not_take_the_token_along(
         assert elsewhere.tokens == []
 
 
+def test_an_engine_that_lost_its_key_says_so(double: Double, tmp_path: Path) -> None:
+    """Restored from too old a snapshot: the operator must look there, not at our files."""
+    vault = opened(tmp_path, double.url)
+    wrapped = [Wrapped("openbao:vault:v1:AAAA", CONTEXT)]
+    double.reply = lambda: answered({"errors": []}, 404)
+    for ask in (
+        vault.newest_wrapping_version,
+        lambda: vault.retire_wrapping_versions(2),
+    ):
+        with pytest.raises(VaultError, match="has no key phitrail-wrapping"):
+            ask()
+    double.reply = lambda: answered({"errors": ["encryption key not found"]}, 400)
+    with pytest.raises(VaultError, match="has no key phitrail-wrapping"):
+        vault.unwrap(wrapped)
+    double.reply = lambda: answered({"errors": ["signing key not found"]}, 400)
+    with pytest.raises(VaultError, match="has no key phitrail-a"):
+        vault.sign(Wrapped("openbao:key:phitrail-a", CONTEXT), b"text")
+
+
+def test_a_step_that_the_engine_declines_is_not_taken_for_done(
+    double: Double, tmp_path: Path
+) -> None:
+    """A key that was reported as retired and stands there is a false statement."""
+    vault = opened(tmp_path, double.url)
+    replies = iter([answered(KEY), answered({"errors": ["no"]}, 400)])
+    double.reply = lambda: next(replies)
+
+    with pytest.raises(VaultError, match=r"POST keys/phitrail-wrapping/config"):
+        vault.retire_wrapping_versions(2)
+
+
+def test_a_label_that_the_engine_does_not_take_is_not_sent(
+    double: Double, tmp_path: Path
+) -> None:
+    """A label with a slash would name another path of the vault."""
+    with pytest.raises(VaultError, match="label"):
+        opened(tmp_path, double.url).make_signing_key("a/../b", CONTEXT)
+
+    assert double.paths == []
+
+
 # --- as whom ---
 
 
@@ -353,11 +394,23 @@ def test_one_credential_is_needed_and_no_more(
         OpenBaoCalls(given, tmp_path, lambda: 0)
 
 
-def test_a_login_that_is_no_login_is_refused(double: Double, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answered({"auth": {"client_token": 7}}),
+        answered({"auth": {"client_token": TOKEN, "lease_duration": "1h"}}),
+        answered({"auth": []}),
+        answered({"auth": {"client_token": TOKEN}}, 202),
+    ],
+    ids=["no-text", "no-number", "no-login", "not-done"],
+)
+def test_a_login_that_is_no_login_is_refused(
+    double: Double, tmp_path: Path, reply: Reply
+) -> None:
     """A login page that answers 200 must not become a token."""
     write_secret(tmp_path / "role", "role")
     write_secret(tmp_path / "secret", "secret")
-    double.reply = lambda: answered({"auth": {"client_token": 7}})
+    double.reply = lambda: reply
     calls = OpenBaoCalls(
         OpenBaoSettings(
             url=double.url, role_id_file=ROLE_FILE, secret_id_file=SECRET_FILE
@@ -371,6 +424,28 @@ def test_a_login_that_is_no_login_is_refused(double: Double, tmp_path: Path) -> 
 
     assert double.paths == ["/v1/auth/approle/login"]
     assert double.tokens == [None]
+
+
+def test_a_token_without_an_end_is_used_on(double: Double, tmp_path: Path) -> None:
+    """Some roles give tokens that never lapse; logging in each time would be noise."""
+    write_secret(tmp_path / ROLE_FILE, "role")
+    write_secret(tmp_path / SECRET_FILE, "secret")
+    login = {"auth": {"client_token": TOKEN, "lease_duration": 0}}
+    replies = iter([answered(login), answered(KEY), answered(KEY)])
+    double.reply = lambda: next(replies)
+    elapsed = [0]
+    calls = OpenBaoCalls(
+        OpenBaoSettings(
+            url=double.url, role_id_file=ROLE_FILE, secret_id_file=SECRET_FILE
+        ),
+        tmp_path,
+        lambda: elapsed[0],
+    )
+    for _ in range(2):
+        calls.call("GET", "keys/phitrail-wrapping")
+        elapsed[0] += 10**12
+
+    assert double.tokens == [None, TOKEN, TOKEN]
 
 
 # --- over which line ---

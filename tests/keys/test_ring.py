@@ -369,15 +369,16 @@ def test_a_signature_of_another_key_is_not_taken(keys: Keys) -> None:
         ring.signing_key("audit-promise").sign(b"a tree head")
 
 
-def test_a_refusal_to_sign_drops_every_secret(keys: Keys) -> None:
-    """Who was refused once must not go on reading from what is in memory."""
+@pytest.mark.parametrize("is_refusal", [True, False])
+def test_a_refusal_to_sign_drops_every_secret(keys: Keys, is_refusal: bool) -> None:
+    """Who was refused once must not read on from memory; who was not answered may."""
     vault = SigningElsewhere.load(keys.directory)
     assert isinstance(vault, SigningElsewhere)
     ring = keys.ring(vault)
-    vault.error = VaultError("refused", is_refusal=True)
+    vault.error = VaultError("not signed", is_refusal=is_refusal)
     with pytest.raises(VaultError):
         ring.signing_key("audit-promise").sign(b"a tree head")
     unwrapped = ring._shared.unwrapped
 
     assert unwrapped is not None
-    assert unwrapped.kept(KeyId("rater", 1)) is None
+    assert (unwrapped.kept(KeyId("rater", 1)) is None) == is_refusal

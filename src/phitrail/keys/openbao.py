@@ -168,7 +168,8 @@ class OpenBaoVault:
         found = self._read_key(self._wrapping)
         if found is None:
             raise self._no_key(self._wrapping)
-        if found.get("min_available_version", 0) >= before:
+        available = found.get("min_available_version")
+        if isinstance(available, int) and available >= before:
             return
         oldest = {"min_decryption_version": before, "min_encryption_version": before}
         self._done("POST", f"keys/{self._wrapping}/config", oldest)
