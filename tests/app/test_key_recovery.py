@@ -21,6 +21,7 @@ from tests.app.lost_vaults import (
 )
 from tests.faults.steps import Fault, FaultyFiles, Kind
 from tests.trails import NOW, copy_trail, phi_read, read_leaves
+from tests.vaults import OpenBao, openbao
 
 from phitrail.app import handover
 from phitrail.app.config import read_policy
@@ -283,6 +284,58 @@ def test_nothing_is_changed_where_the_new_vault_is_not_set_up(trail: Shared) -> 
         trail.recover(vault=nobody)
 
     assert files == trail.key_files()
+
+
+def test_nothing_is_moved_while_somebody_publishes(trail: Shared) -> None:
+    """A process would sign on with keys of a vault that policy.yaml names no more."""
+    files = trail.key_files()
+    with (
+        closing(open_trail(trail.directory)) as other,
+        closing(other.lease()) as lease,
+        lease,
+        pytest.raises(StorageError, match="stop it"),
+    ):
+        trail.recover(vault=ELSEWHERE)
+
+    assert files == trail.key_files()
+
+
+def test_the_production_profile_does_not_stop_a_recovery(trail: Shared) -> None:
+    """The exception that it asks for is signed by the keys that are to come back."""
+    place = trail.directory / "policy.yaml"
+    place.write_text(
+        place.read_text().replace("profile: development", "profile: production")
+    )
+    trail.lose_the_vault()
+    assert trail.recover().proof.failures == ()
+    with pytest.raises(ConfigError, match="production"):
+        open_trail(trail.directory)
+
+
+@pytest.mark.long
+def test_the_keys_of_a_vault_that_is_left_are_destroyed_in_it(
+    tmp_path: Path,
+) -> None:
+    """Whoever takes a vault over later must find nothing that signs for us."""
+    with openbao(tmp_path) as server:
+        trail = found_shared(
+            tmp_path / "trail", server.settings("clinic", tmp_path / "token")
+        )
+        trail.grow(0, 5)
+        before = names_in(server)
+        done = trail.recover(vault=ELSEWHERE)
+        after = names_in(server)
+    trail.grow(5, 7)
+
+    assert {one.reason for one in done.successions} == {SuccessionReason.ROTATION}
+    assert len(before) == 7
+    assert after == {"clinic-wrapping"}
+    verify_deep(trail, checkpoint(trail))
+
+
+def names_in(server: OpenBao) -> set[str]:
+    """Ask the vault's administrator which keys there are."""
+    return set(server.admin("LIST", "transit/keys")["data"]["keys"])
 
 
 def test_an_earlier_succession_that_nobody_recorded_yet_is_recorded(

@@ -123,7 +123,7 @@ def succeed(
     pins = read_pins(directory)
     signer = _recovery_signer(pins[asked.log], recovery)
     files = files or DurableFiles(directory)
-    with _publishing_alone(directory):
+    with publishing_alone(directory):
         earlier = _finish_earlier(directory, asked)
         for _ in range(TRIES):
             try:
@@ -150,7 +150,12 @@ def check_user(by: str) -> None:
 
 
 @contextmanager
-def _publishing_alone(directory: Path) -> Iterator[None]:
+def publishing_alone(directory: Path) -> Iterator[None]:
+    """Let nobody publish under the keys of today meanwhile.
+
+    Raises:
+        StorageError: somebody does.
+    """
     with closing(FileLock(directory / wiring.PUBLISH_LOCK)) as lease:
         if not lease.try_acquire():
             raise StorageError(
