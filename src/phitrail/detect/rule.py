@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from phitrail.detect.condition import read_condition
 from phitrail.detect.schema import PRODUCT, FieldType, fields_of
@@ -38,6 +38,7 @@ from phitrail.detect.typed import (
     Source,
 )
 from phitrail.events.codes import Log, Severity
+from phitrail.events.shapes import Citation
 
 _HEAD_KEYS = frozenset(
     """title id related name taxonomy status description license author references date
@@ -47,6 +48,7 @@ _EXTENSIONS = frozenset(
     {"x_window", "x_suppress", "x_control", "x_response", "x_tests"}
 )
 _CodeT = TypeVar("_CodeT", bound=StrEnum)
+_CITATION = re.compile(get_args(Citation)[1].pattern)
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _UNIT_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 MOST_SPAN_US = 31 * _UNIT_US["d"]
@@ -294,7 +296,7 @@ def _head(node: Node, keys: dict[str, Node]) -> Head:
         falsepositives=_texts(keys.get("falsepositives")),
         references=_texts(keys.get("references")),
         tags=_texts(keys.get("tags")),
-        controls=_texts(keys.get("x_control")),
+        controls=_controls(keys.get("x_control")),
         response=_optional_text(keys, "x_response"),
         suppress_us=_span(keys["x_suppress"]) if "x_suppress" in keys else 0,
         is_generated=generate is not None and generate.value is True,
@@ -409,6 +411,13 @@ def _texts(node: Node | None) -> tuple[str, ...]:
     if isinstance(node.value, str):
         return (node.text("this"),)
     return tuple(one.text("each of these") for one in node.items("this"))
+
+
+def _controls(node: Node | None) -> tuple[str, ...]:
+    controls = _texts(node)
+    if node is not None and not all(_CITATION.fullmatch(one) for one in controls):
+        raise node.place.refuse("must be paragraphs of the CFR, such as 164.312(b)")
+    return controls
 
 
 def _optional_text(keys: Mapping[str, Node], name: str) -> str:
