@@ -180,6 +180,19 @@ def test_a_register_that_comes_back_as_it_was_ends_the_refusal(keys: Keys) -> No
     assert ring.newest_version("rater") == 1
 
 
+def test_a_directory_that_goes_away_does_not_end_a_refusal(keys: Keys) -> None:
+    """A key that may have been suspended stays out of use until that can be read."""
+    ring = keys.ring()
+    keys.place.write_text("{")
+    for _ in range(3):
+        keys.wait_s(1)
+        refusal(ring)
+    keys.place.unlink()
+    keys.wait_s(1)
+
+    assert "could not be read" in refusal(ring)
+
+
 def refusal(ring: KeyRing) -> str:
     """Say why nothing is protected; empty where it is."""
     try:
@@ -272,7 +285,7 @@ def test_two_threads_that_are_due_read_the_keys_once(keys: Keys) -> None:
     keys.rotate("rater")
     keys.wait_s(1)
     asked = vault.asked
-    # Another thread looks between this one's clock and its lock.
+    # Another thread looks right after this one has read its clock.
     keys.after_tick = lambda: beside(lambda: ring.newest_version("rater"))
 
     assert ring.newest("rater")[0] == 2

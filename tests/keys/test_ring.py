@@ -1,13 +1,20 @@
 """Keys at work: made once, whole, and each used as its state allows."""
 
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.keys.rings import MOMENT, Keys, TimedVault, make_keys
 
-from phitrail.errors import ConfigError, RefusedError, StorageError, VaultError
+from phitrail.errors import (
+    ConfigError,
+    IntegrityError,
+    RefusedError,
+    StorageError,
+    VaultError,
+)
 from phitrail.events.protected import MASK, Protected
 from phitrail.events.unprotect import unprotect
 from phitrail.keys.local_vault import LocalVault
@@ -133,6 +140,8 @@ def test_without_a_register_the_newest_file_is_in_use(keys: Keys) -> None:
     ring.refresh()
 
     assert ring.newest_version("rater") == 3
+    with pytest.raises(ConfigError, match="version 4 is not here"):
+        ring.secret("rater", 4)
 
 
 def test_secrets_do_not_print(made: Path) -> None:
@@ -382,3 +391,56 @@ def test_a_refusal_to_sign_drops_every_secret(keys: Keys, is_refusal: bool) -> N
 
     assert unwrapped is not None
     assert (unwrapped.kept(KeyId("rater", 1)) is None) == is_refusal
+
+
+# --- what a vault may answer ---
+
+
+class LyingVault(TimedVault):
+    """A vault that gives other bytes than were wrapped, or refuses what it gave before."""
+
+    is_short: bool = False
+    failures: int = 0
+
+    def unwrap(self, wrapped: Sequence[Wrapped]) -> list[bytes]:
+        """Give something else than what was asked for."""
+        if self.failures:
+            self.failures -= 1
+            raise IntegrityError("a wrapped key does not unwrap")
+        return [bytes(31 if self.is_short else 32) for _ in super().unwrap(wrapped)]
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_secret_that_is_not_the_register_s_is_refused(
+    keys: Keys, *, is_short: bool
+) -> None:
+    """A vault that answers with another one would seal what nobody can open."""
+    vault = LyingVault.load(keys.directory)
+    assert isinstance(vault, LyingVault)
+    vault.is_short = is_short
+
+    with pytest.raises(ConfigError, match="version 1 is not the one"):
+        keys.ring(vault)
+
+
+def test_a_vault_that_fails_once_without_a_reason_says_try_again(keys: Keys) -> None:
+    """No key file may be blamed that unwraps by itself."""
+    vault = LyingVault.load(keys.directory)
+    assert isinstance(vault, LyingVault)
+    vault.failures = 1
+
+    with pytest.raises(ConfigError, match="each of them does; try again"):
+        keys.ring(vault)
+
+
+def test_versions_that_are_gone_are_listed(keys: Keys) -> None:
+    """What was hashed under them cannot be told from other content."""
+    keys.rotate("rater")
+    keys.rotate("rater")
+    keys.rotate("text-hash")
+    keys.move(V1, KeyState.DESTROYED, is_published=True)
+    (keys.directory / "rater.v2.json").unlink()
+    ring = keys.ring()
+
+    assert (ring.gone("rater"), ring.gone("text-hash")) == ((1, 2), ())

@@ -44,7 +44,7 @@ class KeyWatch:
             directory: where the key files stand; without it nothing is read anew.
             watched: the register; without it nothing is looked at.
             elapsed_us: a clock that never goes back; without it nothing is looked at.
-            unwrapped: where secrets are kept.
+            unwrapped: where secrets are kept; goes with `directory`.
         """
         self._held = held
         self._directory = directory
@@ -91,16 +91,15 @@ class KeyWatch:
             IntegrityError: the register is not signed by this trail's key.
             VaultError: the vault does not give the secret of a new version.
         """
-        if self._directory is None:
+        if self._directory is None or self._unwrapped is None:
             return
         with self._lock:
             held = read_held_keys(self._directory, self._watched)
-            if self._unwrapped is not None:
-                files = list(held.secret_files().values())
-                self._unwrapped.unwrap(files, held.entries)
-                self._unwrapped.keep_only(
-                    [one for one in held.files if not held.is_gone(one)]
-                )
+            files = list(held.secret_files().values())
+            self._unwrapped.unwrap(files, held.entries)
+            self._unwrapped.keep_only(
+                [one for one in held.files if not held.is_gone(one)]
+            )
             self._held = held
             self._misses, self._is_forged = 0, False
 
@@ -109,12 +108,11 @@ class KeyWatch:
         if now_us < self._look_at_us or not self._lock.acquire(blocking=False):
             return
         try:
-            if now_us < self._look_at_us:
-                return
             self._look_at_us = now_us + LOOK_EVERY_US
-            if mark_of(watched.place) in (self._held.seen, NOT_SEEN):
+            mark = mark_of(watched.place)
+            if mark == self._held.seen:
                 self._misses, self._is_forged = 0, False
-            else:
+            elif mark != NOT_SEEN:
                 self._try_to_read(is_timed=True)
         finally:
             self._lock.release()
