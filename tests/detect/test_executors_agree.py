@@ -162,7 +162,6 @@ correlation:
   rules: [{", ".join(named)}]
   group-by: [{", ".join(group)}]
   timespan: {span}
-  generate: true
 {condition}"""
     )
     if draw(st.booleans()):
@@ -175,6 +174,7 @@ correlation:
   rules: [counted, first]
   group-by: [{", ".join(group[:1])}]
   timespan: 1m
+  generate: true
 """
         )
         if "type: event_count\n  rules: [counted" in files[-1]:

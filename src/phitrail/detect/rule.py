@@ -65,17 +65,23 @@ class RuleSet:
     tests: Mapping[str, Node]
 
     def judged(self) -> tuple[Rule, ...]:
-        """List the rules that make alerts: not those that only feed a correlation."""
-        fed = {
-            source.rule.head.rule_id
-            for rule in self.rules
-            if isinstance(rule, Correlation)
-            for source in rule.sources
+        """List the rules that make alerts.
+
+        A rule that a correlation is over makes none of its own, unless one of them says
+        `generate: true` (Sigma: convert the rules that it refers to as well).
+        """
+        over = [rule for rule in self.rules if isinstance(rule, Correlation)]
+        fed = {one.rule.head.rule_id for rule in over for one in rule.sources}
+        kept = {
+            one.rule.head.rule_id
+            for rule in over
+            for one in rule.sources
+            if rule.head.judges_sources
         }
         return tuple(
             rule
             for rule in self.rules
-            if rule.head.rule_id not in fed or rule.head.is_generated
+            if rule.head.rule_id not in fed or rule.head.rule_id in kept
         )
 
 
@@ -299,7 +305,7 @@ def _head(node: Node, keys: dict[str, Node]) -> Head:
         controls=_controls(keys.get("x_control")),
         response=_optional_text(keys, "x_response"),
         suppress_us=_span(keys["x_suppress"]) if "x_suppress" in keys else 0,
-        is_generated=generate is not None and generate.value is True,
+        judges_sources=_is_true(generate),
     )
 
 
@@ -411,6 +417,12 @@ def _texts(node: Node | None) -> tuple[str, ...]:
     if isinstance(node.value, str):
         return (node.text("this"),)
     return tuple(one.text("each of these") for one in node.items("this"))
+
+
+def _is_true(node: Node | None) -> bool:
+    if node is not None and not isinstance(node.value, bool):
+        raise node.place.refuse("must be true or false")
+    return node is not None and node.value is True
 
 
 def _controls(node: Node | None) -> tuple[str, ...]:

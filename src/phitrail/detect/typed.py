@@ -125,7 +125,8 @@ class Selection:
 class Head:
     """What a rule says of itself.
 
-    `controls` are paragraphs of law; `response` says what whoever is paged does next.
+    `controls` are paragraphs of law; `response` says what whoever is paged does next. Where it
+    `judges_sources`, the rules that it is over make alerts of their own as well.
     """
 
     rule_id: str
@@ -141,7 +142,7 @@ class Head:
     controls: tuple[str, ...] = ()
     response: str = ""
     suppress_us: int = 0
-    is_generated: bool = False
+    judges_sources: bool = False
 
 
 @dataclass(frozen=True, slots=True)
