@@ -14,250 +14,29 @@
 Episodes are the truth here; `alerts` makes of them what the log holds.
 """
 
-from bisect import bisect_left, bisect_right, insort
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
+from phitrail.detect.judge import MOST_GROUPS, NO_REF, Episode, Judge, Reads
 from phitrail.detect.match import Matches, Row, compile_predicate
+from phitrail.detect.tail_state import TailState
 from phitrail.detect.typed import (
-    COUNTING,
     All,
     Any,
-    Bound,
-    Compare,
     Correlation,
     Detection,
-    Kind,
     Op,
     Predicate,
     Rule,
-    Source,
     Test,
 )
-from phitrail.detect.windows import Instant, Window, make_window
+from phitrail.detect.windows import Instant
 from phitrail.events.codes import Log
 
-Group: TypeAlias = tuple[str, ...]
+__all__ = ["Episode", "Tail"]
 
 EVENT_TYPE = "event_type"
-_HOLDS: Mapping[Compare, Callable[[int, int], bool]] = {
-    Compare.GT: lambda measure, number: measure > number,
-    Compare.GTE: lambda measure, number: measure >= number,
-    Compare.LT: lambda measure, number: measure < number,
-    Compare.LTE: lambda measure, number: measure <= number,
-    Compare.EQ: lambda measure, number: measure == number,
-    Compare.NEQ: lambda measure, number: measure != number,
-}
-
-
-@dataclass(slots=True, eq=False)
-class Episode:
-    """Qualifying instants of one group that belong together."""
-
-    rule: Rule
-    group: Group
-    first_us: Instant
-    last_us: Instant
-    peak: int
-    instants: int = 1
-    is_joined: bool = False
-    """It was taken into another episode, which goes on in its place."""
-
-
-@dataclass(slots=True)
-class _Group:
-    """One group of one correlation: its window, what qualified, its episodes."""
-
-    window: Window
-    newest: Instant = 0
-    waiting: list[Instant] = field(default_factory=list)
-    qualified: dict[Instant, int] = field(default_factory=dict)
-    episodes: list[Episode] = field(default_factory=list)
-
-
-class _Judge:
-    """One correlation at work."""
-
-    def __init__(self, rule: Correlation) -> None:
-        self.rule = rule
-        self.groups: OrderedDict[Group, _Group] = OrderedDict()
-        """By when they were last met, the longest ago first."""
-        self.feeds: list[tuple[_Judge, _Reads]] = []
-        self._is_eager = rule.kind not in COUNTING or rule.is_monotone
-        self._edge: Instant | None = None
-        self._has_many_sources = len(rule.sources) > 1
-        self._counted_id = ""
-        self._counted: set[tuple[Group, object]] = set()
-
-    def take(
-        self, reads: "_Reads", at: Instant, event_id: str, row: Row, *, is_part: bool
-    ) -> Iterable[Episode]:
-        """Take an event that a source selected; give the episodes that it changed."""
-        group = reads.group(row)
-        if group is None:
-            return ()
-        values = reads.values(row)
-        if not values:
-            return ()
-        held = self._held(group, at)
-        may_repeat = is_part or self._has_many_sources
-        changed: list[Episode] = []
-        for value in values:
-            if may_repeat and self._is_counted(group, event_id, value):
-                continue
-            measured = held.window.insert(at, value)
-            if self._is_eager:
-                for instant, measure in measured:
-                    if self._holds(measure):
-                        changed += self._qualify(group, held, instant, measure)
-            elif not _stands_in(held.waiting, at):
-                insort(held.waiting, at)
-        return changed
-
-    def advance(self, watermark: Instant) -> list[Episode]:
-        """Judge what waited for the watermark, and forget what cannot change any more."""
-        self._edge = edge = watermark - self.rule.span_us
-        changed: list[Episode] = []
-        if not self._is_eager:
-            for group, held in self.groups.items():
-                until = bisect_right(held.waiting, watermark)
-                for instant in held.waiting[:until]:
-                    measure = held.window.measure(instant)
-                    if self._holds(measure):
-                        changed += self._qualify(group, held, instant, measure)
-                del held.waiting[:until]
-        while self.groups:
-            group, held = next(iter(self.groups.items()))
-            if held.newest > edge or held.waiting:
-                break
-            del self.groups[group]
-        return changed
-
-    def _held(self, group: Group, at: Instant) -> _Group:
-        held = self.groups.get(group)
-        if held is None:
-            rule = self.rule
-            window = make_window(rule.kind, rule.span_us, len(rule.sources))
-            held = self.groups[group] = _Group(window, at)
-            return held
-        self.groups.move_to_end(group)
-        held.newest = max(held.newest, at)
-        if self._edge is not None and held.window.oldest() <= self._edge:
-            self._forget(held, self._edge)
-        return held
-
-    def _forget(self, held: _Group, edge: Instant) -> None:
-        held.window.forget(edge)
-        if held.qualified:
-            held.qualified = {at: m for at, m in held.qualified.items() if at > edge}
-            held.episodes = [one for one in held.episodes if one.last_us > edge]
-
-    def _is_counted(self, group: Group, event_id: str, value: object) -> bool:
-        """Say whether this event gave this value already: its rows come one after the other."""
-        if event_id != self._counted_id:
-            self._counted_id = event_id
-            self._counted.clear()
-        if (group, value) in self._counted:
-            return True
-        self._counted.add((group, value))
-        return False
-
-    def _qualify(
-        self, group: Group, held: _Group, instant: Instant, measure: int
-    ) -> list[Episode]:
-        is_new = instant not in held.qualified
-        held.qualified[instant] = measure
-        changed = [self._place(group, held, instant, measure, is_new=is_new)]
-        if is_new:
-            event_id = "|".join((self.rule.head.rule_id, *group, str(instant)))
-            row = dict(zip(self.rule.group_by, group, strict=True))
-            for judge, reads in self.feeds:
-                changed += judge.take(reads, instant, event_id, row, is_part=False)
-        return changed
-
-    def _holds(self, measure: int) -> bool:
-        bounds = self.rule.bounds
-        if not bounds:
-            return measure > 0
-        return all(_bound_holds(bound, measure) for bound in bounds)
-
-    def _place(
-        self,
-        group: Group,
-        held: _Group,
-        instant: Instant,
-        measure: int,
-        *,
-        is_new: bool,
-    ) -> Episode:
-        """Put an instant into its episode: one that is near, two that it joins, a new one."""
-        span = self.rule.span_us
-        near = [
-            one
-            for one in held.episodes
-            if one.first_us - span < instant < one.last_us + span
-        ]
-        if not near:
-            episode = Episode(self.rule, group, instant, instant, measure)
-            held.episodes.append(episode)
-            held.episodes.sort(key=lambda one: one.first_us)
-            return episode
-        episode = near[0]
-        for other in near[1:]:
-            episode.last_us = max(episode.last_us, other.last_us)
-            episode.peak = max(episode.peak, other.peak)
-            episode.instants += other.instants
-            other.is_joined = True
-            held.episodes.remove(other)
-        episode.first_us = min(episode.first_us, instant)
-        episode.last_us = max(episode.last_us, instant)
-        episode.peak = max(episode.peak, measure)
-        episode.instants += is_new
-        return episode
-
-
-class _Reads:
-    """What a correlation reads of the events of one of its sources."""
-
-    def __init__(self, rule: Correlation, number: int, source: Source) -> None:
-        self._names = tuple(source.field(name) for name in rule.group_by)
-        self._one = self._names[0] if len(self._names) == 1 else None
-        self._is_counting = rule.kind in COUNTING
-        self._is_sum = rule.kind is Kind.VALUE_SUM
-        self._field = None if rule.field is None else source.field(rule.field)
-        self._fixed: tuple[object, ...] | None = None
-        if not self._is_counting:
-            self._fixed = (number,)
-        elif self._field is None:
-            self._fixed = (1,)
-
-    def group(self, row: Row) -> Group | None:
-        """Return the group of an event; None where a field of it is absent."""
-        if self._one is not None:
-            value = row.get(self._one)
-            if value is None:
-                return None
-            return (value if type(value) is str else _text(value),)
-        group = []
-        for name in self._names:
-            value = row.get(name)
-            if value is None:
-                return None
-            group.append(_text(value))
-        return tuple(group)
-
-    def values(self, row: Row) -> tuple[object, ...]:
-        """Return what the window takes of an event."""
-        if self._fixed is not None:
-            return self._fixed
-        value = row.get(self._field or "")
-        if value is None:
-            return ()
-        if isinstance(value, tuple):
-            return value
-        return (value if self._is_sum else _text(value),)
 
 
 @dataclass(slots=True)
@@ -267,16 +46,25 @@ class _Selects:
     rule: Detection
     matches: Matches
     is_wanted: bool
-    feeds: list[tuple[_Judge, _Reads]] = field(default_factory=list)
+    windows: int = 0
+    feeds: list[tuple[Judge, Reads]] = field(default_factory=list)
 
 
 class Tail:
     """Rules over rows as they come."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        """Make a tail of the rules that make alerts; what feeds them is found from them."""
+    def __init__(
+        self, rules: tuple[Rule, ...], *, most_groups: int = MOST_GROUPS
+    ) -> None:
+        """Make a tail of the rules that make alerts; what feeds them is found from them.
+
+        Args:
+            rules: what is judged.
+            most_groups: how many groups each correlation keeps at once.
+        """
+        self._most_groups = most_groups
         self._wanted = {rule.head.rule_id for rule in rules}
-        self._judges: dict[str, _Judge] = {}
+        self._judges: dict[str, Judge] = {}
         self._selects: dict[str, _Selects] = {}
         self._watermark: Instant | None = None
         self._recent: tuple[set[str], set[str]] = (set(), set())
@@ -288,7 +76,14 @@ class Tail:
         self._by_type = _by_event_type(self._selects.values())
 
     def take(
-        self, log: Log, at: Instant, event_id: str, row: Row, *, is_part: bool = False
+        self,
+        log: Log,
+        at: Instant,
+        event_id: str,
+        row: Row,
+        *,
+        is_part: bool = False,
+        ref: int = NO_REF,
     ) -> list[Episode]:
         """Judge one row; give the episodes that it changed.
 
@@ -298,6 +93,7 @@ class Tail:
             event_id: which event it is.
             row: its fields.
             is_part: it is one of several rows of this event.
+            ref: which row it is, as the evidence of an episode will say.
         """
         if self._watermark is not None and at <= self._watermark:
             self.beyond += 1
@@ -316,9 +112,13 @@ class Tail:
             if not one.matches(row):
                 continue
             if one.is_wanted:
-                changed.append(Episode(one.rule, (event_id,), at, at, 1))
+                one.windows += 1
+                seen = array("q", () if ref == NO_REF else (at, ref))
+                changed.append(Episode(one.rule, (event_id,), at, at, 1, seen=seen))
             for judge, reads in one.feeds:
-                changed += judge.take(reads, at, event_id, row, is_part=is_part)
+                changed += judge.take(
+                    reads, at, event_id, row, is_part=is_part, ref=ref
+                )
         return self._of_wanted(changed)
 
     def advance(self, watermark: Instant) -> list[Episode]:
@@ -333,6 +133,46 @@ class Tail:
         for judge in self._judges.values():  # what feeds another one comes first
             changed += judge.advance(watermark)
         return self._of_wanted(changed)
+
+    def rules(self) -> tuple[Correlation, ...]:
+        """List the correlations at work, those that only feed others too."""
+        return tuple(judge.rule for judge in self._judges.values())
+
+    def windows(self) -> dict[str, int]:
+        """Say how many windows each rule judged, by id: one for each event that it took."""
+        return {
+            **{rule_id: one.windows for rule_id, one in self._selects.items()},
+            **{rule_id: judge.windows for rule_id, judge in self._judges.items()},
+        }
+
+    @property
+    def evicted(self) -> int:
+        """How many groups were forgotten because a rule had too many."""
+        return sum(judge.evicted for judge in self._judges.values())
+
+    def dump(self, name: Callable[[Rule], str]) -> TailState:
+        """Write what it remembers; each correlation's under the name of its rule."""
+        newer, older = self._recent
+        return TailState(
+            self._watermark,
+            self._newest,
+            self._older_until,
+            tuple(newer),
+            tuple(older),
+            {name(judge.rule): judge.dump() for judge in self._judges.values()},
+        )
+
+    def load(self, state: TailState, name: Callable[[Rule], str]) -> list[Episode]:
+        """Take over what another tail remembered of the same rules; give its episodes."""
+        self._watermark, self._newest = state.watermark, state.newest
+        self._older_until = state.older_until
+        self._recent = (set(state.newer_ids), set(state.older_ids))
+        episodes: list[Episode] = []
+        for judge in self._judges.values():
+            known = state.judges.get(name(judge.rule))
+            if known is not None:
+                episodes += judge.load(known)
+        return self._of_wanted(episodes)
 
     def _of_wanted(self, changed: list[Episode]) -> list[Episode]:
         if not changed:
@@ -350,9 +190,10 @@ class Tail:
         elif rule.head.rule_id not in self._judges:
             for source in rule.sources:
                 self._add(source.rule)
-            judge = self._judges[rule.head.rule_id] = _Judge(rule)
+            judge = Judge(rule, self._most_groups)
+            self._judges[rule.head.rule_id] = judge
             for number, source in enumerate(rule.sources):
-                fed, reads = source.rule.head.rule_id, _Reads(rule, number, source)
+                fed, reads = source.rule.head.rule_id, Reads(rule, number, source)
                 if isinstance(source.rule, Detection):
                     self._selects[fed].feeds.append((judge, reads))
                 else:
@@ -399,19 +240,3 @@ def _event_types(predicate: Predicate) -> frozenset[str] | None:
         known = [one for one in kinds if one is not None]
         return frozenset().union(*known) if len(known) == len(kinds) else None
     return None
-
-
-def _bound_holds(bound: Bound, measure: int) -> bool:
-    return _HOLDS[bound.compare](measure, bound.number)
-
-
-def _stands_in(times: list[Instant], at: Instant) -> bool:
-    place = bisect_left(times, at)
-    return place < len(times) and times[place] == at
-
-
-def _text(value: object) -> str:
-    """Write a value as the tables write it as text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 
+from phitrail.detect.tail_state import WindowState
 from phitrail.detect.typed import Kind
 
 Instant = int
@@ -56,6 +57,17 @@ class CountWindow:
         if self.values is not None:
             del self.values[:low]
 
+    def dump(self) -> WindowState:
+        """Write what it keeps."""
+        sums = b"" if self.values is None else self.values.tobytes()
+        return WindowState((self.times.tobytes(),), sums=sums)
+
+    def load(self, state: WindowState) -> None:
+        """Take over what another one kept."""
+        self.times = array("q", state.times[0])
+        if self.values is not None:
+            self.values = array("q", state.sums)
+
     def _note(self, place: int, value: object) -> None:
         if self.values is not None:
             self.values.insert(place, value if isinstance(value, int) else 0)
@@ -101,6 +113,18 @@ class DistinctWindow:
         place = min(bisect_left(self.events, (until + 1, "")), self.low)
         del self.events[:place]
         self.low -= place
+
+    def dump(self) -> WindowState:
+        """Write what it keeps."""
+        times = array("q", [at for at, _ in self.events])
+        return WindowState((times.tobytes(),), tuple(value for _, value in self.events))
+
+    def load(self, state: WindowState) -> None:
+        """Take over what another one kept."""
+        times = array("q", state.times[0])
+        self.events = list(zip(times, state.values, strict=True))
+        if self.events:
+            self._recount(self.events[-1][0])
 
     def _advance(self, at: Instant) -> None:
         events, edge = self.events, at - self.span_us
@@ -169,6 +193,14 @@ class OrderWindow:
         """Drop what happened up to an instant."""
         for times in self.times:
             del times[: bisect_right(times, until)]
+
+    def dump(self) -> WindowState:
+        """Write what it keeps."""
+        return WindowState(tuple(array("q", times).tobytes() for times in self.times))
+
+    def load(self, state: WindowState) -> None:
+        """Take over what another one kept."""
+        self.times = [list(array("q", times)) for times in state.times]
 
 
 Window = CountWindow | DistinctWindow | OrderWindow

@@ -1,0 +1,291 @@
+"""From episodes to `Alert` events: opened, told again when they grow, closed when over.
+
+1. Everything follows from the rows and their order: ids, times and moves. Who judges the
+   same rows again writes the same events, and the log holds each once.
+2. The id of an alert is the SHA-256 of trail, rule id, what the rule means, group, and its
+   first instant when it was opened. It stays when late rows make it begin earlier.
+3. `open` when an episode begins; `update` when its measure is twice what was told, or when
+   it changed and `update_after_us` passed on the clock of the log; `close` when the
+   watermark is past the last instant by a span, so that nothing can be added. Nobody's
+   verdict is in it.
+4. An episode that late rows joined with another one is closed as a duplicate: `joined`.
+5. A single event is over when it is told: it is opened and not closed.
+6. `reason_codes`: what was measured (or `matched`), and `late` where the row that did it
+   came more than `LATE_US` after it happened. `evidence`: the newest rows of its windows.
+7. Subjects are the fields that the rule groups by, and of a single event its own. Rows hold
+   surrogates, so alerts hold nothing else.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from msgspec.structs import replace
+
+from phitrail.detect.digest import digest_of
+from phitrail.detect.judge import Episode
+from phitrail.detect.match import Row
+from phitrail.detect.tail_state import Told
+from phitrail.detect.typed import Correlation, Rule
+from phitrail.events.alert import Alert
+from phitrail.events.codes import AlertState, Disposition, Log
+from phitrail.events.ids import RANDOM_BYTES, format_time, new_uuid7
+
+LATE_US = 10_000_000
+SUBJECTS = (
+    "user_id",
+    "source_ip",
+    "use_case",
+    "facility_id",
+    "ai_model_id",
+    "ai_model_version",
+)
+MATCHED, LATE, JOINED, RULE_CHANGED = "matched", "late", "joined", "rule_changed"
+_Fields: TypeAlias = Mapping[str, Any]
+_LOGS = tuple(Log)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_MILLISECOND_US = 1_000
+
+
+def ref_of(log: Log, index: int) -> int:
+    """Number an entry, as rows are numbered in a tail."""
+    return index * len(_LOGS) + _LOGS.index(log)
+
+
+def entry_of(ref: int) -> str:
+    """Write which entry a number is, as evidence names it."""
+    index, log = divmod(ref, len(_LOGS))
+    return f"{_LOGS[log]}:{index}"
+
+
+def time_of(at_us: int) -> str:
+    """Write an instant; what no calendar holds is written as the nearest that one does."""
+    within = min(max(at_us, 0), _MOST_US)
+    return format_time(_EPOCH + timedelta(microseconds=within))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The row that changed an episode: when it happened and was received, its fields."""
+
+    at_us: int
+    received_us: int
+    row: Row
+
+
+class AlertBook:
+    """Alerts of one trail, as far as episodes are open."""
+
+    def __init__(self, trail_id: str, *, update_after_us: int) -> None:
+        self._trail_id = trail_id
+        self._update_after_us = update_after_us
+        self._open: dict[Episode, None] = {}
+        self._digests: dict[str, str] = {}
+        self._single: tuple[str, set[str]] = ("", set())
+
+    @property
+    def open_count(self) -> int:
+        """How many alerts are not closed."""
+        return len(self._open)
+
+    def take_over(self, episodes: Iterable[Episode]) -> None:
+        """Go on with episodes that came out of a snapshot."""
+        self._open.update((one, None) for one in episodes if one.told is not None)
+
+    def told(
+        self, changed: Iterable[Episode], clock_us: int, cause: Cause | None
+    ) -> list[Alert]:
+        """Say what the log is to be told of episodes that changed.
+
+        Args:
+            changed: what the tail gave.
+            clock_us: the newest time of receipt so far.
+            cause: the row that changed them; None where time did.
+        """
+        moves: list[Alert] = []
+        for episode in dict.fromkeys(changed):
+            if not isinstance(episode.rule, Correlation):
+                moves += self._tell_single(episode, clock_us, cause)
+            elif not episode.is_joined:
+                moves += self._tell(episode, clock_us, cause)
+        if moves or any(one.is_joined for one in self._open):
+            moves += self._close_joined(clock_us)
+        return moves
+
+    def advance(self, watermark_us: int, clock_us: int) -> list[Alert]:
+        """Close what is over."""
+        over = [
+            one
+            for one in self._open
+            if isinstance(one.rule, Correlation)
+            and one.last_us + one.rule.span_us <= watermark_us
+        ]
+        return [self._close(one, clock_us) for one in over]
+
+    # --- moves ---
+
+    def _tell(
+        self, episode: Episode, clock_us: int, cause: Cause | None
+    ) -> list[Alert]:
+        told = episode.told
+        if told is None:
+            alert = self._opened(episode, clock_us, cause)
+            episode.told = Told(alert, 1)
+            self._open[episode] = None
+            return [alert]
+        before = told.alert
+        has_doubled = episode.peak >= 2 * max(1, before.match_count or 0)
+        is_time = clock_us - _us(before.timestamp_utc) >= self._update_after_us
+        if not has_doubled and not is_time:
+            return []
+        update = replace(
+            before,
+            state=AlertState.UPDATE,
+            **_measured(episode, cause),
+            **_marks(before.alert_id, f"update-{told.moves}", clock_us),
+        )
+        episode.told = Told(update, told.moves + 1)
+        return [update]
+
+    def _tell_single(
+        self, episode: Episode, clock_us: int, cause: Cause | None
+    ) -> list[Alert]:
+        """Tell of one event; its further parts are the same alert."""
+        event_id, rules = self._single
+        if episode.group[0] != event_id:
+            rules = set()
+            self._single = (episode.group[0], rules)
+        if episode.rule.head.rule_id in rules:
+            return []
+        rules.add(episode.rule.head.rule_id)
+        return [self._opened(episode, clock_us, cause)]
+
+    def _opened(self, episode: Episode, clock_us: int, cause: Cause | None) -> Alert:
+        rule = episode.rule
+        digest = self._digest(rule)
+        said = "|".join(
+            (
+                "phitrail/alert-id/v1",
+                self._trail_id,
+                rule.head.rule_id,
+                digest,
+                *(f"{len(one)}:{one}" for one in episode.group),
+                str(episode.first_us),
+            )
+        )
+        alert_id = hashlib.sha256(said.encode()).hexdigest()
+        return Alert(
+            alert_id=alert_id,
+            rule_id=rule.head.rule_id,
+            rule_digest=digest,
+            state=AlertState.OPEN,
+            severity=rule.head.severity,
+            threshold=_threshold(rule),
+            controls=rule.head.controls,
+            **_measured(episode, cause),
+            **_subjects(episode, cause),
+            **_marks(alert_id, "open", clock_us),
+        )
+
+    def _close(self, episode: Episode, clock_us: int) -> Alert:
+        del self._open[episode]
+        told = episode.told
+        assert told is not None  # noqa: S101 - what is open was told
+        episode.told = None
+        return replace(
+            told.alert,
+            state=AlertState.CLOSE,
+            **_measured(episode, None),
+            **_marks(told.alert.alert_id, "close", clock_us),
+        )
+
+    def _close_joined(self, clock_us: int) -> list[Alert]:
+        joined = [one for one in self._open if one.is_joined]
+        return [
+            replace(
+                self._close(one, clock_us),
+                disposition=Disposition.DUPLICATE,
+                reason_codes=(JOINED,),
+            )
+            for one in joined
+        ]
+
+    def _digest(self, rule: Rule) -> str:
+        known = self._digests.get(rule.head.rule_id)
+        if known is None:
+            known = self._digests[rule.head.rule_id] = digest_of(rule)
+        return known
+
+
+def close_orphan(told: Told) -> Alert:
+    """Close an alert whose rule is gone, or means something else now."""
+    alert = told.alert
+    return replace(
+        alert,
+        state=AlertState.CLOSE,
+        reason_codes=(RULE_CHANGED,),
+        **_marks(alert.alert_id, "close", _us(alert.timestamp_utc)),
+    )
+
+
+def _measured(episode: Episode, cause: Cause | None) -> _Fields:
+    """Say what an episode is now."""
+    rule = episode.rule
+    span_us = rule.span_us if isinstance(rule, Correlation) else _MILLISECOND_US
+    reasons = [rule.kind.value if isinstance(rule, Correlation) else MATCHED]
+    if cause is not None and cause.received_us - cause.at_us > LATE_US:
+        reasons.append(LATE)
+    return {
+        "window_start": time_of(episode.first_us - span_us),
+        "window_end": time_of(episode.last_us),
+        "match_count": max(0, episode.peak),
+        "evidence": tuple(entry_of(ref) for ref in episode.evidence()),
+        "reason_codes": tuple(reasons),
+    }
+
+
+def _marks(alert_id: str, move: str, clock_us: int) -> _Fields:
+    """Give a move its id and time: the same for the same move."""
+    at = _EPOCH + timedelta(microseconds=clock_us)
+    entropy = hashlib.sha256(f"{alert_id}|{move}".encode()).digest()[:RANDOM_BYTES]
+    return {"event_id": new_uuid7(at, entropy), "timestamp_utc": format_time(at)}
+
+
+def _us(written: str | None) -> int:
+    assert written is not None  # noqa: S101 - every move has its time
+    return (datetime.fromisoformat(written) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _threshold(rule: Rule) -> int | None:
+    if not isinstance(rule, Correlation):
+        return None
+    return rule.bounds[0].number if rule.bounds else len(rule.sources)
+
+
+def _subjects(episode: Episode, cause: Cause | None) -> _Fields:
+    """Say who and what an alert is about, as far as its group says."""
+    rule = episode.rule
+    if isinstance(rule, Correlation):
+        names = (_field_of(rule, name) for name in rule.group_by)
+        held = dict(zip(names, episode.group, strict=True))
+        return {name: held[name] for name in SUBJECTS if name in held}
+    if cause is None:
+        return {}
+    get: Callable[[str], object] = cause.row.get
+    found = {name: str(value) for name in SUBJECTS if (value := get(name)) is not None}
+    patients = get("patient")
+    if isinstance(patients, tuple) and len(patients) == 1:
+        found["patient"] = str(patients[0])
+    return found
+
+
+def _field_of(rule: Correlation, name: str) -> str:
+    """Follow a group-by name down to the field of an event."""
+    source = rule.sources[0]
+    inner = source.field(name)
+    return (
+        _field_of(source.rule, inner) if isinstance(source.rule, Correlation) else inner
+    )

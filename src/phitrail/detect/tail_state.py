@@ -1,0 +1,71 @@
+"""What a tail remembers, as plain data: how it is carried over to another process.
+
+A judge's state stands under its rule's id and the digest of what it means: a rule that means
+something else begins anew. Times are microseconds since 1970, in the byte order of this host.
+"""
+
+import msgspec
+
+from phitrail.events.alert import Alert
+
+
+class _State(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """Plain data that stands in a snapshot."""
+
+
+class Told(_State):
+    """What the log was told of an episode: the newest move, and how many there were."""
+
+    alert: Alert
+    moves: int
+
+
+class WindowState(_State):
+    """The events of one window; which fields are used depends on its kind."""
+
+    times: tuple[bytes, ...]
+    values: tuple[str, ...] = ()
+    sums: bytes = b""
+
+
+class EpisodeState(_State):
+    """One episode."""
+
+    first_us: int
+    last_us: int
+    peak: int
+    instants: int
+    told: Told | None = None
+
+
+class GroupState(_State):
+    """One group of a correlation."""
+
+    group: tuple[str, ...]
+    newest: int
+    window: WindowState
+    waiting: tuple[int, ...] = ()
+    qualified: tuple[tuple[int, int], ...] = ()
+    episodes: tuple[EpisodeState, ...] = ()
+    seen: bytes = b""
+
+
+class JudgeState(_State):
+    """One correlation at work."""
+
+    edge: int | None
+    windows: int
+    groups: tuple[GroupState, ...]
+    counted_id: str = ""
+    counted: tuple[tuple[tuple[str, ...], str | int], ...] = ()
+
+
+class TailState(_State):
+    """Rules at work; judges by rule id and digest."""
+
+    watermark: int | None
+    newest: int
+    older_until: int
+    newer_ids: tuple[str, ...]
+    older_ids: tuple[str, ...]
+    judges: dict[str, JudgeState]
