@@ -133,7 +133,11 @@ def _advance(
 
 @contextmanager
 def open_tables(
-    trail: Trail, now: datetime, *, sizes: Mapping[str, int] | None = None
+    trail: Trail,
+    now: datetime,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    memory_mb: int = MEMORY_MB,
 ) -> Iterator[Tables]:
     """Open the tables of all logs up to what is durable now.
 
@@ -141,6 +145,7 @@ def open_tables(
         trail: the open trail.
         now: the present time.
         sizes: show each log through the views (`Tables.ask`) as it was at this size.
+        memory_mb: how much memory a question may use before it spills.
 
     Raises:
         ConfigError: the volume is not what policy requires.
@@ -156,7 +161,7 @@ def open_tables(
             close_rows=CLOSE_BEFORE_QUERY_ROWS,
             joined_rows=JOIN_BEFORE_QUERY_ROWS,
         )
-    with spilling(trail.directory, threads=THREADS, memory_mb=MEMORY_MB) as connection:
+    with spilling(trail.directory, threads=THREADS, memory_mb=memory_mb) as connection:
         states = [_state(trail, log, connection) for log in Log]
         if sizes is not None:
             states = [_cut(state, sizes[state.log.value]) for state in states]

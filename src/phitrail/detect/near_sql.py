@@ -2,9 +2,9 @@
 
 Time is cut into stretches of one `span`. The window of an instant lies in its own stretch and
 the one before. So a window that holds n events leaves one of its two stretches with half of
-them at least; and one that holds an event of every rule has all of them within a stretch of
-each of its own. What is kept is always enough, and mostly little: a hash table of counts
-instead of a sort of everything.
+them at least; one that holds n values has them all in two stretches in a row; and one that
+holds an event of every rule has all of them within a stretch of each other. What is kept is
+always enough, and mostly little: a hash table of counts instead of a sort of everything.
 
 `events` are what is filtered; they are written once more (`again`) for the counts.
 """
@@ -23,7 +23,7 @@ def least_needed(rule: Correlation) -> int | None:
         if one.compare in {Compare.GT, Compare.GTE, Compare.EQ}
     ]
     least = max(floors, default=0)
-    return least if least > 2 else None  # noqa: PLR2004 - half of two is one: everything
+    return least if least > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,32 @@ class Near:
         self, events: str, again: Callable[[], str], weight: str, least: int
     ) -> str:
         """Keep events near a stretch that weighs half of `least`, or more."""
+        if least <= 2:  # noqa: PLR2004 - half of two is one, which every event is
+            return events
         listed = "".join(f"{one}, " for one in self.groups)
         crowded = (
             f"SELECT {listed}stretch FROM ({self._in_stretches(again())}) AS b "
             f"GROUP BY {listed}stretch HAVING SUM({weight}) >= {(least + 1) // 2}"
         )
         return self._filtered(events, f"SELECT * FROM ({crowded}) AS h {self._around}")
+
+    def to_different(self, events: str, again: Callable[[], str], least: int) -> str:
+        """Keep events of two stretches in a row with so many different values."""
+        listed = "".join(f"{one}, " for one in self.groups)
+        values = (
+            f"SELECT DISTINCT {listed}stretch, value FROM ({self._in_stretches(again())}) "
+            "AS b"
+        )
+        varied = (
+            f"SELECT {listed}stretch + later AS stretch FROM ({values}) AS h CROSS JOIN "
+            f"(SELECT 0 AS later UNION ALL SELECT {self.span_us} AS later) AS two "
+            f"GROUP BY {listed}stretch + later HAVING COUNT(DISTINCT value) >= {least}"
+        )
+        both = (
+            f"SELECT {listed}stretch - earlier AS stretch FROM ({varied}) AS w CROSS JOIN "
+            f"(SELECT 0 AS earlier UNION ALL SELECT {self.span_us} AS earlier) AS two"
+        )
+        return self._filtered(events, both, is_moved=True)
 
     def to_all(self, events: str, again: Callable[[], str], rules: int) -> str:
         """Keep events with one of every rule in their stretch or beside it."""

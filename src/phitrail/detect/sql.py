@@ -160,9 +160,10 @@ class _Correlated:
         listed, by = self._listed, partition(self._groups)
         return (
             f"SELECT {listed}at_us, measure FROM ("
-            f"SELECT {listed}at_us, is_event, SUM(change) OVER ({by}ORDER BY at_us) "
-            f"AS measure FROM (SELECT {listed}at_us, SUM(change) AS change, "
-            f"MAX(is_event) AS is_event FROM ({points}) AS p GROUP BY {listed}at_us) "
+            f"SELECT {listed}at_us, is_event, CAST(SUM(change) OVER "
+            f"({by}ORDER BY at_us) AS BIGINT) AS measure FROM (SELECT {listed}at_us, "
+            "SUM(change) AS change, MAX(is_event) AS is_event "
+            f"FROM ({points}) AS p GROUP BY {listed}at_us) "
             f"AS s) AS r WHERE is_event = 1 AND {holds(rule)}"
         )
 
@@ -185,6 +186,13 @@ class _Correlated:
         least = least_needed(rule)
         if least is None:
             return events
+        if rule.kind is Kind.VALUE_COUNT:
+            many = near.to_many(events, self._events, "1", least)
+            return near.to_different(
+                many,
+                lambda: near.to_many(self._events(), self._events, "1", least),
+                least,
+            )
         weight = "GREATEST(value, 0)" if rule.kind is Kind.VALUE_SUM else "1"
         return near.to_many(events, self._events, weight, least)
 
@@ -209,7 +217,7 @@ class _Correlated:
                     f"SELECT *, UNNEST({value}) AS one_value FROM ({relation}) AS u"
                 )
                 value = "one_value"
-            elif rule.kind is Kind.VALUE_COUNT:
+            elif rule.kind is Kind.VALUE_COUNT and len(rule.sources) > 1:
                 value = f"CAST({value} AS VARCHAR)"
         listed = "".join(
             f"CAST({source.field(name)} AS VARCHAR) AS g{place}, "

@@ -16,8 +16,8 @@ bind, the words of the question's author are shown.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -153,11 +153,38 @@ class Tables:
             InputError: it does not bind, or took too long.
             StorageError: a file cannot be read, or memory and spill space ran out.
         """
+        with self._answering(timeout_s):
+            self._connection.execute("BEGIN TRANSACTION READ ONLY")
+            return self._connection.sql(select, params=list(values)).to_arrow_table()
+
+    def keep(
+        self,
+        name: str,
+        select: str,
+        values: Sequence[object] = (),
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> int:
+        """Keep what one SELECT of ours gives as a table of this connection; count its rows.
+
+        It is gone with the connection, and what spills of it with that (`app.spill`).
+
+        Raises:
+            InputError: it does not bind, or took too long.
+            StorageError: a file cannot be read, or memory and spill space ran out.
+        """
+        with self._answering(timeout_s):
+            row = self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", list(values)
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def _answering(self, timeout_s: float) -> Iterator[None]:
         timer = threading.Timer(timeout_s, self._connection.interrupt)
         timer.start()
         try:
-            self._connection.execute("BEGIN TRANSACTION READ ONLY")
-            return self._connection.sql(select, params=list(values)).to_arrow_table()
+            yield
         except duckdb.InterruptException:
             raise InputError.for_field(
                 "sql", f"took over {timeout_s:g} s; ask for a shorter time range"
