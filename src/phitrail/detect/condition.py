@@ -20,7 +20,7 @@ from phitrail.detect.typed import All, Any, Not, Predicate
 MOST_TOKENS = 256
 MOST_BRACKETS = 16
 MOST_OF = 8
-_TOKEN = re.compile(r"\s*(?:([()])|([A-Za-z0-9_*.-]+))")
+_TOKEN = re.compile(r"([()])|([A-Za-z0-9_*.-]+)")
 _WORDS = frozenset({"and", "or", "not", "of", "them", "all"})
 
 
@@ -40,6 +40,9 @@ def _tokens(text: str, place: Place) -> list[str]:
     tokens: list[str] = []
     at, text = 0, text.strip()
     while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
         match = _TOKEN.match(text, at)
         if match is None:
             raise place.refuse(f"condition: character {at + 1} is none of the grammar")

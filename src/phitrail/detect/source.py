@@ -10,7 +10,9 @@
 An error says file, line, column and the rule that is broken, never what stands there.
 """
 
+import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,6 +25,9 @@ MOST_DOCUMENTS = 64
 MOST_DEPTH = 24
 MOST_NODES = 20_000
 
+_OTHER_TAG = "has a tag that rules do not use"
+_MAP = "tag:yaml.org,2002:map"
+_SEQ = "tag:yaml.org,2002:seq"
 _TEXT = "tag:yaml.org,2002:str"
 _INT = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
@@ -104,10 +109,12 @@ class _Builder:
             raise place.refuse(f"the file has more than {MOST_NODES} nodes")
         if depth > MOST_DEPTH:
             raise place.refuse(f"is nested more than {MOST_DEPTH} deep")
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingNode) and node.tag == _MAP:
             return Node(place, self._mapping(node, depth))
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == _SEQ:
             return Node(place, tuple(self.build(one, depth + 1) for one in node.value))
+        if not isinstance(node, yaml.ScalarNode):
+            raise place.refuse(_OTHER_TAG)
         return Node(place, _scalar(node, place))
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Node]:
@@ -122,22 +129,22 @@ class _Builder:
         return found
 
 
-def _scalar(node: yaml.Node, place: Place) -> Scalar:
-    value = node.value
+def _scalar(node: yaml.ScalarNode, place: Place) -> Scalar:
+    value = str(node.value)
     if node.tag in {_TEXT, _TIMESTAMP}:
-        return str(value)
+        return value
     if node.tag == _NULL:
         return None
     if node.tag == _BOOL:
-        return str(value).lower() in {"true", "yes", "on"}
-    try:
-        if node.tag == _INT:
-            return int(value.replace("_", ""), 10)
-        if node.tag == _FLOAT:
-            return float(value.replace("_", ""))
-    except ValueError:
-        raise place.refuse("must be a decimal number") from None
-    raise place.refuse("has a tag that rules do not use")
+        return value.lower() in {"true", "yes", "on"}
+    if node.tag not in {_INT, _FLOAT}:
+        raise place.refuse(_OTHER_TAG)
+    digits, number = value.replace("_", ""), None
+    with suppress(ValueError):
+        number = int(digits, 10) if node.tag == _INT else float(digits)
+    if number is None or not abs(number) < math.inf:
+        raise place.refuse("must be a decimal number")
+    return number
 
 
 def read_documents(file: str, data: bytes) -> Iterator[Node]:
