@@ -360,7 +360,55 @@ def _csv(rows: list[tuple[int, str]]) -> bytes:
     return written.getvalue().encode()
 
 
+def _audited(number: int, path: str, odd: dict[str, Any]) -> dict[str, Any]:
+    """Write a line of a vault's audit device, with more in it than we take."""
+    request: dict[str, Any] = {
+        "id": f"{number:08x}-0000-4000-8000-000000000000",
+        "operation": "update",
+    }
+    request |= {"path": f"transit/{path}", "mount_type": "transit"}
+    request |= {"data": {"plaintext": CANARY}, "remote_address": "10.0.0.7"}
+    auth = {"accessor": f"hmac-sha256:{number:064x}", "display_name": CANARY}
+    line: dict[str, Any] = {"time": "2026-03-15T14:23:07Z", "type": "response"}
+    return line | {"auth": auth, "request": request | odd, "response": {"data": CANARY}}
+
+
+def _in_kms(number: int, name: str, odd: dict[str, Any]) -> dict[str, Any]:
+    """Write an event of AWS KMS in CloudTrail, with more in it than we take."""
+    record: dict[str, Any] = {"eventSource": "kms.amazonaws.com", "eventName": name}
+    record |= {"eventID": f"{number:08x}-0000-4000-8000-000000000000"}
+    record |= {"eventTime": "2026-03-15T14:23:07Z", "sourceIPAddress": "10.0.0.7"}
+    record |= {"userIdentity": {"arn": "arn:aws:iam::111122223333:role/phitrail"}}
+    return record | {"requestParameters": {"keyId": "k-1", "note": CANARY}} | odd
+
+
 bodies = {
+    "vault-audit": st.lists(
+        st.builds(
+            _audited,
+            st.integers(0, 30),
+            st.sampled_from(["encrypt/phitrail-wrapping", "sign/k", "keys/k", CANARY]),
+            st.dictionaries(
+                st.sampled_from(["id", "operation", "path", "x"]),
+                odd_values,
+                max_size=2,
+            ),
+        ),
+        max_size=8,
+    ).map(lines),
+    "kms-cloudtrail": st.lists(
+        st.builds(
+            _in_kms,
+            st.integers(0, 30),
+            st.sampled_from(["Decrypt", "Encrypt", "Sign", "DisableKey", CANARY]),
+            st.dictionaries(
+                st.sampled_from(["eventID", "eventTime", "requestParameters", "x"]),
+                odd_values,
+                max_size=2,
+            ),
+        ),
+        max_size=6,
+    ).map(lambda found: json.dumps({"Records": found, "note": CANARY}).encode()),
     "audit-jsonl": st.lists(entries, max_size=8).map(lines),
     "chained-jsonl": st.lists(entries, max_size=8).map(lambda e: lines(chained(e))),
     "cloudtrail": st.lists(
