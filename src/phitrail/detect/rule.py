@@ -11,15 +11,21 @@
 6. Ids are UUIDs and stand once in the set.
 """
 
-import re
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TypeVar, get_args
 
 from phitrail.detect.condition import read_condition
+from phitrail.detect.parts import (
+    check_names,
+    needed,
+    optional_text,
+    read_citations,
+    read_code,
+    read_span,
+    read_texts,
+    read_truth,
+    read_uuid,
+)
 from phitrail.detect.schema import PRODUCT, FieldType, fields_of
 from phitrail.detect.selection import Terms, read_selection
 from phitrail.detect.source import Node, Place, read_documents
@@ -38,7 +44,6 @@ from phitrail.detect.typed import (
     Source,
 )
 from phitrail.events.codes import Log, Severity
-from phitrail.events.shapes import Citation
 
 _HEAD_KEYS = frozenset(
     """title id related name taxonomy status description license author references date
@@ -47,13 +52,10 @@ _HEAD_KEYS = frozenset(
 _EXTENSIONS = frozenset(
     {"x_window", "x_suppress", "x_control", "x_response", "x_tests"}
 )
-_CodeT = TypeVar("_CodeT", bound=StrEnum)
-_CITATION = re.compile(get_args(Citation)[1].pattern)
-_SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
-_UNIT_US = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
-MOST_SPAN_US = 31 * _UNIT_US["d"]
 MOST_RULES = 1_000
 MOST_CHAIN = 4
+MOST_SOURCES = 16
+_TOO_LONG = f"is over more than {MOST_CHAIN} rules in a chain"
 _STATUS = frozenset({"stable", "test", "experimental", "deprecated", "unsupported"})
 
 
@@ -161,7 +163,7 @@ class _Reading:
 
     def _detection(self, head: Head, node: Node, keys: dict[str, Node]) -> Detection:
         log = _log(node, keys)
-        detection = _needed(node, keys, "detection")
+        detection = needed(node.place, keys, "detection")
         parts = dict(detection.mapping("detection"))
         condition = parts.pop("condition", None)
         if condition is None:
@@ -203,16 +205,16 @@ class _Reading:
         if known is not None:
             return known
         node, keys = self._correlations[rule_id]
-        if rule_id in above or len(above) >= MOST_CHAIN:
-            raise node.place.refuse(
-                f"refers to itself, or over more than {MOST_CHAIN} rules"
-            )
+        if rule_id in above:
+            raise node.place.refuse("refers to itself")
+        if len(above) > MOST_CHAIN:
+            raise node.place.refuse(_TOO_LONG)
         body = keys["correlation"].mapping("correlation")
         place = keys["correlation"].place
-        _check_names(body, _CORRELATION_KEYS)
-        kind = _code(_needed_in(place, body, "type"), Kind)
+        check_names(body, _CORRELATION_KEYS)
+        kind = read_code(needed(place, body, "type"), Kind)
         sources = self._sources(place, body, (*above, rule_id))
-        group_by = _texts(body.get("group-by"))
+        group_by = read_texts(body.get("group-by"))
         for name in group_by:
             _check_group_field(body["group-by"].place, name, sources)
         rule = Correlation(
@@ -220,10 +222,12 @@ class _Reading:
             kind=kind,
             sources=sources,
             group_by=group_by,
-            span_us=_span(_needed_in(place, body, "timespan")),
+            span_us=read_span(needed(place, body, "timespan")),
             bounds=_bounds(place, body, kind),
             field=_measured(place, body, kind, sources),
         )
+        if _depth(rule) > MOST_CHAIN:
+            raise node.place.refuse(_TOO_LONG)
         self._rules[rule_id] = rule
         return rule
 
@@ -232,7 +236,7 @@ class _Reading:
     ) -> tuple[Source, ...]:
         aliases = _aliases(body.get("aliases"))
         found = []
-        for one in _needed_in(place, body, "rules").items("rules"):
+        for one in needed(place, body, "rules").items("rules"):
             name = one.text("a rule")
             rule_id = self._by_name.get(name)
             if rule_id is None:
@@ -242,9 +246,15 @@ class _Reading:
                 (alias, of[name]) for alias, of in aliases.items() if name in of
             )
             found.append(Source(name, rule, meant))
-        if not found:
-            raise place.refuse("must be over one rule at least")
+        if not 1 <= len(found) <= MOST_SOURCES:
+            raise place.refuse(f"must be over 1 to {MOST_SOURCES} rules")
         return tuple(found)
+
+
+def _depth(rule: Rule) -> int:
+    if not isinstance(rule, Correlation):
+        return 0
+    return 1 + max(_depth(source.rule) for source in rule.sources)
 
 
 _CORRELATION_KEYS = frozenset(
@@ -252,31 +262,14 @@ _CORRELATION_KEYS = frozenset(
 )
 
 
-def _check_names(keys: Mapping[str, Node], known: frozenset[str]) -> None:
-    for number, (name, node) in enumerate(keys.items(), start=1):
-        if name not in known:
-            raise node.place.refuse(
-                f"key number {number} is unknown here; known: {', '.join(sorted(known))}"
-            )
-
-
 def _check_keys(keys: dict[str, Node], kind: str) -> None:
     own = {"detection": {"logsource", "detection"}, "filter": {"logsource", "filter"}}
     known = _HEAD_KEYS | _EXTENSIONS | own.get(kind, {kind, "generate"})
-    _check_names(keys, frozenset(known))
-
-
-def _rule_id(node: Node) -> str:
-    written, rule_id = node.text("id"), None
-    with suppress(ValueError):
-        rule_id = str(uuid.UUID(written))
-    if rule_id is None:
-        raise node.place.refuse("must be a UUID")
-    return rule_id
+    check_names(keys, frozenset(known))
 
 
 def _head(node: Node, keys: dict[str, Node]) -> Head:
-    title = _needed(node, keys, "title").text("title")
+    title = needed(node.place, keys, "title").text("title")
     if len(title) > 256:  # noqa: PLR2004 - Sigma rules schema, title
         raise keys["title"].place.refuse("must have at most 256 characters")
     status = keys["status"].text("status") if "status" in keys else "test"
@@ -292,44 +285,30 @@ def _head(node: Node, keys: dict[str, Node]) -> Head:
         body = keys["correlation"].value
         generate = body.get("generate") if isinstance(body, dict) else None
     return Head(
-        rule_id=_rule_id(_needed(node, keys, "id")),
+        rule_id=read_uuid(needed(node.place, keys, "id")),
         title=title,
-        severity=Severity.MEDIUM if level is None else _code(level, Severity),
+        severity=Severity.MEDIUM if level is None else read_code(level, Severity),
         place=node.place,
         name=keys["name"].text("name") if "name" in keys else None,
         status=status,
-        description=_optional_text(keys, "description"),
-        falsepositives=_texts(keys.get("falsepositives")),
-        references=_texts(keys.get("references")),
-        tags=_texts(keys.get("tags")),
-        controls=_controls(keys.get("x_control")),
-        response=_optional_text(keys, "x_response"),
-        suppress_us=_span(keys["x_suppress"]) if "x_suppress" in keys else 0,
-        judges_sources=_is_true(generate),
+        description=optional_text(keys, "description"),
+        falsepositives=read_texts(keys.get("falsepositives")),
+        references=read_texts(keys.get("references")),
+        tags=read_texts(keys.get("tags")),
+        controls=read_citations(keys.get("x_control")),
+        response=optional_text(keys, "x_response"),
+        suppress_us=read_span(keys["x_suppress"]) if "x_suppress" in keys else 0,
+        judges_sources=read_truth(generate),
     )
 
 
 def _log(node: Node, keys: dict[str, Node]) -> Log:
-    source = _needed(node, keys, "logsource")
+    source = needed(node.place, keys, "logsource")
     parts = source.mapping("logsource")
-    _check_names(parts, frozenset({"product", "service", "definition"}))
-    if _needed_in(source.place, parts, "product").value != PRODUCT:
+    check_names(parts, frozenset({"product", "service", "definition"}))
+    if needed(source.place, parts, "product").value != PRODUCT:
         raise parts["product"].place.refuse(f"must be {PRODUCT}")
-    return _code(_needed_in(source.place, parts, "service"), Log)
-
-
-def _code(node: Node, codes: type[_CodeT]) -> _CodeT:
-    for one in codes:
-        if one.value == node.value:
-            return one
-    raise node.place.refuse(f"must be one of {', '.join(one.value for one in codes)}")
-
-
-def _span(node: Node) -> int:
-    match = _SPAN.fullmatch(node.value) if isinstance(node.value, str) else None
-    if match is None or int(match[1]) * _UNIT_US[match[2]] > MOST_SPAN_US:
-        raise node.place.refuse("must be a number and s, m, h or d, 31 days at most")
-    return int(match[1]) * _UNIT_US[match[2]]
+    return read_code(needed(source.place, parts, "service"), Log)
 
 
 def _bounds(place: Place, body: dict[str, Node], kind: Kind) -> tuple[Bound, ...]:
@@ -409,38 +388,3 @@ def _aliases(node: Node | None) -> dict[str, dict[str, str]]:
         }
         for alias, one in node.mapping("aliases").items()
     }
-
-
-def _texts(node: Node | None) -> tuple[str, ...]:
-    if node is None:
-        return ()
-    if isinstance(node.value, str):
-        return (node.text("this"),)
-    return tuple(one.text("each of these") for one in node.items("this"))
-
-
-def _is_true(node: Node | None) -> bool:
-    if node is not None and not isinstance(node.value, bool):
-        raise node.place.refuse("must be true or false")
-    return node is not None and node.value is True
-
-
-def _controls(node: Node | None) -> tuple[str, ...]:
-    controls = _texts(node)
-    if node is not None and not all(_CITATION.fullmatch(one) for one in controls):
-        raise node.place.refuse("must be paragraphs of the CFR, such as 164.312(b)")
-    return controls
-
-
-def _optional_text(keys: Mapping[str, Node], name: str) -> str:
-    return keys[name].text(name) if name in keys else ""
-
-
-def _needed(node: Node, keys: Mapping[str, Node], name: str) -> Node:
-    return _needed_in(node.place, keys, name)
-
-
-def _needed_in(place: Place, keys: Mapping[str, Node], name: str) -> Node:
-    if name not in keys:
-        raise place.refuse(f"lacks {name}")
-    return keys[name]

@@ -30,6 +30,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from phitrail.detect.enrich import LOCAL_FIELDS, Zones
+from phitrail.detect.parts import read_code
 from phitrail.detect.rule import RuleSet
 from phitrail.detect.schema import FieldType, fields_of
 from phitrail.detect.source import Node, Place
@@ -245,7 +246,7 @@ def _read_events(node: Node, setting: _Setting, before: int) -> list[TestEvent]:
     keys = _keys(node, "an event", "at repeat every set id log", "at set")
     log = setting.log
     if "log" in keys:
-        log = _log(keys["log"])
+        log = read_code(keys["log"], Log)
     at_us = setting.start_us + _offset(keys["at"])
     repeat = _number(keys["repeat"], 1) if "repeat" in keys else 1
     if repeat > MOST_EVENTS:
@@ -392,10 +393,3 @@ def _as_text(node: Node) -> str:
     if isinstance(value, int):
         return str(value)
     return node.text("a value of the group")
-
-
-def _log(node: Node) -> Log:
-    for log in Log:
-        if log.value == node.value:
-            return log
-    raise node.place.refuse(f"must be one of {', '.join(Log)}")
