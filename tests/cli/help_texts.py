@@ -59,6 +59,16 @@ COMMANDS = (
     "witness add-log",
     "witness list",
     "witness serve",
+    "rule",
+    "rule list",
+    "rule lint",
+    "rule test",
+    "rule fields",
+    "alert",
+    "alert list",
+    "alert show",
+    "alert assign",
+    "alert close",
 )
 
 

@@ -8,6 +8,7 @@ from tests.docs.pages import DOCS, blocks, first_cells
 
 from phitrail.anchor.settings import AnchorSettings
 from phitrail.app.config import (
+    DetectSection,
     GuardSection,
     IdentitySystems,
     Policy,
@@ -53,6 +54,19 @@ def test_every_key_of_the_guard_is_on_the_page() -> None:
     assert keys == set(first_cells(PAGE, "### guard")[1:])
 
 
+def test_every_key_of_detection_is_on_the_page_with_its_default() -> None:
+    """How late an event may be must not depend on a number that nobody knows of."""
+    page = PAGE.read_text(encoding="utf-8")
+    section = page.split("\n### detect\n", 1)[1].split("\n### ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    by_key = {row.split("`")[1]: row for row in rows}
+    fields = msgspec.structs.fields(DetectSection)
+
+    assert [field.name for field in fields] == list(by_key)
+    for field in fields:
+        assert by_key[field.name].endswith(f"| {_written(field.default)} |")
+
+
 def test_every_key_of_the_keys_is_on_the_page_with_its_default() -> None:
     """How long a key lives must not depend on a line that nobody knows of."""
     page = PAGE.read_text(encoding="utf-8")
@@ -82,6 +96,8 @@ def test_every_key_of_a_policy_of_keys_is_on_the_page() -> None:
 def _written(default: object) -> str:
     if isinstance(default, KeysSection | LocalVaultSettings):
         return "the local keyring"
+    if isinstance(default, DetectSection):
+        return "on"
     if default in ({}, ()):
         return "none"
     if isinstance(default, str):

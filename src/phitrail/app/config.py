@@ -75,6 +75,17 @@ class GuardSection(GuardPolicy, frozen=True, kw_only=True, forbid_unknown_fields
     mode: Literal["off", "observe", "enforce"] = "enforce"
 
 
+class DetectSection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The section `detect` of policy.yaml: whether rules are judged, and how patiently."""
+
+    is_on: bool = True
+    lateness_s: Seconds = 120.0
+    update_after_s: Seconds = 3_600.0
+    most_groups: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 1_000_000
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """policy.yaml; a trail without the section `guard` has no guard."""
 
@@ -92,6 +103,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     access_unclosed_after_s: Seconds = 3_600.0
     profile: Literal["development", "production"] = "development"
     keys: KeysSection = KeysSection()
+    detect: DetectSection = DetectSection()
     guard: GuardSection | None = None
 
     @property
@@ -357,7 +369,10 @@ def _write(place: Path, text: str) -> None:
 
 def _sections_by_default(policy: Policy) -> tuple[str, ...]:
     """Name the sections that say nothing but what is so without them."""
-    return ("keys",) if policy.keys == KeysSection() else ()
+    by_default = {"keys": KeysSection(), "detect": DetectSection()}
+    return tuple(
+        name for name, section in by_default.items() if getattr(policy, name) == section
+    )
 
 
 def _yaml(struct: msgspec.Struct, leave_out: Sequence[str] = ()) -> str:

@@ -69,6 +69,7 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "counts_differ",
             "source_reconcile",
             "log_unclosed",
+            "rule_backtest",
             "key_change",
             "key_decrypt",
             "key_delete",
@@ -82,9 +83,22 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "key_verify",
             "completeness_statement",
             "tenant_created",
+            "alert_list",
+            "alert_show",
+            "event_count",
+            "value_count",
+            "value_sum",
+            "temporal",
+            "temporal_ordered",
+            "matched",
+            "late",
+            "joined",
+            "rule_changed",
+            "beyond_horizon",
+            "state_cap",
         }
     ),
-    "detectors": frozenset({"guard", "recorder"}),
+    "detectors": frozenset({"guard", "recorder", "detection"}),
 }
 """Terms that phitrail itself writes, admitted in every tenant."""
 

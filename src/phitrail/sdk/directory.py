@@ -2,9 +2,9 @@
 
 Opening starts the writer threads, a pipeline that publishes while it holds the lease, a
 keeper that brings the tables up to the log, one that hands checkpoints to anchors, a
-watcher that says what went wrong with the sources, and one that says what is due of the
-keys. A process that holds the credential of a source opens an epoch first and closes it
-last.
+watcher that says what went wrong with the sources, one that says what is due of the keys,
+and a detector that judges the rules. A process that holds the credential of a source opens
+an epoch first and closes it last.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -16,6 +16,7 @@ from types import MappingProxyType
 from phitrail.app import clock
 from phitrail.app.anchor_keeping import AnchorKeeper
 from phitrail.app.config import Policy, Tenant, read_anchors
+from phitrail.app.detecting import Detector
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.key_due import KeyDueWatcher
 from phitrail.app.pins import read_pins
@@ -72,6 +73,12 @@ class Directory:
             self.parts, is_publishing=lambda: self._pipeline.is_publishing
         )
         self._keys_due.start()
+        self._detector = Detector(
+            self.parts,
+            self.trail_id,
+            is_publishing=lambda: self._pipeline.is_publishing,
+        )
+        self._detector.start()
         self._is_closed = False
         self._source = None if epoch is None else SourceKeeper(self.parts, epoch)
         if self._source is not None:
@@ -234,6 +241,7 @@ class Directory:
             rest.callback(self._keeper.close)
             rest.callback(self._watcher.close)
             rest.callback(self._keys_due.close)
+            rest.callback(self._detector.close)
             if self._source is not None:
                 rest.callback(self._source.close)
         if self._pipeline.failure is not None:

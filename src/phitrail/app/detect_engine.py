@@ -1,0 +1,377 @@
+"""Rules judged over the rows of one trail, and the alerts of them recorded.
+
+1. Rows are judged in batches. A batch that makes alerts is noted durably before they are
+   recorded; after a crash the same batches are judged again from the last snapshot, and the
+   alerts that the log has already are left out. So none is lost and none is doubled.
+2. The clock is the log's own: the newest time of receipt, or this host's while nothing
+   comes. The watermark is `lateness` behind it. What a source says of the time moves
+   neither, so no source can make another one late.
+3. A row that happened before the watermark is not judged here, and neither is a group that a
+   rule has no room for: `detection_degraded` says so, once a minute. History judges both.
+4. Imported rows are history; so are the entries that found a log or end a key.
+5. Alerts of rules that read alerts feed no rule.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from phitrail.app.config import DetectSection
+from phitrail.app.detect_rows import Fed, RowFeed, received_us, take_batch
+from phitrail.app.detect_state import (
+    NOWHERE,
+    Batch,
+    Coverage,
+    DetectState,
+    Gap,
+    Standing,
+)
+from phitrail.app.rules import TrailRules, reads_alerts
+from phitrail.app.wiring import Trail
+from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan, ref_of
+from phitrail.detect.digest import digest_of
+from phitrail.detect.enrich import Zones
+from phitrail.detect.row import Row, instant_of
+from phitrail.detect.snapshot import dump_tail, load_tail
+from phitrail.detect.tail import Tail
+from phitrail.errors import ConflictError, InputError
+from phitrail.events.alert import Alert
+from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import Assurance, EventType, Severity
+from phitrail.events.ids import RANDOM_BYTES, format_time, new_uuid7
+from phitrail.events.security import SecurityEvent
+
+BATCH_ROWS = 2_048
+RECORDED_AT_ONCE = 100
+IDLE_US = 1_000_000
+MINUTE_US = 60_000_000
+BEYOND_HORIZON, STATE_CAP = "beyond_horizon", "state_cap"
+DETECTOR = "detection"
+
+
+@dataclass(slots=True)
+class _Beyond:
+    """Rows that came too late to be judged."""
+
+    rows: int = 0
+    from_us: int = 0
+    until_us: int = 0
+
+    def add(self, at_us: int) -> None:
+        self.from_us = min(self.from_us, at_us) if self.rows else at_us
+        self.until_us = max(self.until_us, at_us) if self.rows else at_us
+        self.rows += 1
+
+
+class Engine:
+    """Judges the rows of one trail; for one thread, under the lock of detection."""
+
+    def __init__(
+        self,
+        trail: Trail,
+        trail_id: str,
+        state: DetectState,
+        rules: TrailRules,
+        settings: DetectSection,
+    ) -> None:
+        """Open what is read; nothing is judged yet (`begin`).
+
+        Raises:
+            StorageError: the journal cannot be opened.
+        """
+        self._trail = trail
+        self._trail_id = trail_id
+        self._state = state
+        self._settings = settings
+        self._zones = Zones(trail.tenant.facility_zones)
+        self._lateness_us = int(settings.lateness_s * 1_000_000)
+        self._place = NOWHERE
+        self._unsaved: list[Batch] = []
+        self._waiting: list[CallerRecord] = []
+        self._gaps: list[Gap] = []
+        self._degraded: dict[str, int] = {}
+        self._coverage: dict[str, Coverage] = {}
+        self._alert_counts: dict[str, int] = {}
+        self._rows_since_snapshot = 0
+        self._take_up(rules)
+        self._feed = RowFeed(trail)
+
+    def close(self) -> None:
+        """Close what is read."""
+        self._feed.close()
+
+    @property
+    def rows_since_snapshot(self) -> int:
+        """How many rows a crash would have judged again."""
+        return self._rows_since_snapshot
+
+    # --- beginning ---
+
+    def begin(self, now: datetime) -> None:
+        """Go on from the last snapshot, and judge again what was judged since.
+
+        Raises:
+            IntegrityError: an entry or the snapshot is damaged.
+            StorageError: something cannot be read, or alerts cannot be recorded.
+        """
+        self._coverage = self._state.coverage()
+        known = self._state.snapshot()
+        if known is not None:
+            self._place, tail = known
+            self._load(tail)
+        for batch in self._state.batches():
+            rows = list(self._feed.rows(self._place.ends, batch.ends))
+            self._waiting += self._judge(rows, batch)
+        self._flush(now)
+
+    def change_rules(self, rules: TrailRules, now: datetime) -> None:
+        """Judge by other rules from here on; those that mean the same go on as they were.
+
+        Raises:
+            StorageError: alerts could not be recorded, or the state not be kept.
+        """
+        self._flush(now)
+        tail = dump_tail(self._tail)
+        self._count()
+        self._state.keep_snapshot(self._place, tail)
+        self._take_up(rules)
+        self._load(tail)
+        self._flush(now)
+        self.save()
+
+    def _take_up(self, rules: TrailRules) -> None:
+        judged = rules.set.judged()
+        self._rules = {rule.head.rule_id: rule for rule in judged}
+        self._digests = {
+            rule_id: digest_of(one) for rule_id, one in self._rules.items()
+        }
+        self._alert_readers = {r.head.rule_id for r in judged if reads_alerts(r)}
+        self._tail = Tail(judged, most_groups=self._settings.most_groups)
+        self._book = AlertBook(
+            self._trail_id,
+            update_after_us=int(self._settings.update_after_s * 1_000_000),
+        )
+        self._counted: dict[str, int] = {}
+        self._evicted = 0
+        self._began_us = self._place.clock_us
+
+    def _load(self, tail: bytes) -> None:
+        restored = load_tail(self._tail, tail)
+        self._book.take_over(restored.episodes)
+        self._waiting += [close_orphan(told) for told in restored.orphans]
+        self._counted = self._tail.windows()
+
+    # --- judging ---
+
+    def look(self, now: datetime) -> int:
+        """Judge what is committed and new; return how many rows that were.
+
+        Raises:
+            IntegrityError: an entry is missing or altered.
+            StorageError: something cannot be read, or alerts cannot be recorded; they are
+                recorded at the next look.
+        """
+        self._flush(now)
+        rows = self._next_rows()
+        clock_us = max([self._place.clock_us, *(received_us(row) for row in rows[-1:])])
+        if not rows:
+            now_us = int(now.timestamp() * 1_000_000)
+            if not self._place.clock_us or now_us < self._place.clock_us + IDLE_US:
+                return 0
+            clock_us = now_us
+        ends = self._feed.ends_after(self._place.ends, rows)
+        batch = Batch(ends, clock_us)
+        if self._unsaved and self._unsaved[-1].ends == ends:
+            self._unsaved.pop()  # time alone went on: the later one says it all
+        self._unsaved.append(batch)
+        self._waiting += self._judge(rows, batch)
+        self._flush(now)
+        return len(rows)
+
+    def _next_rows(self) -> list[Fed]:
+        sizes = self._feed.sizes()
+        if sizes == self._place.ends:
+            return []
+        return take_batch(self._feed.rows(self._place.ends, sizes), BATCH_ROWS)
+
+    def _judge(self, rows: Sequence[Fed], batch: Batch) -> list[CallerRecord]:
+        """Judge the rows of a batch; give what is to be recorded."""
+        clock_us, beyond = self._place.clock_us, _Beyond()
+        found: list[CallerRecord] = []
+        for row in rows:
+            received = received_us(row)
+            clock_us = max(clock_us, received)
+            self._began_us = self._began_us or received
+            found += self._judge_row(row, received, clock_us, beyond)
+        clock_us = max(clock_us, batch.clock_us)
+        watermark_us = clock_us - self._lateness_us
+        changed = self._tail.advance(watermark_us)
+        found += self._book.told(changed, clock_us, None)
+        found += self._book.advance(watermark_us, clock_us)
+        self._place = Batch(batch.ends, clock_us)
+        self._rows_since_snapshot += len(rows)
+        for alert in found:
+            if isinstance(alert, Alert) and alert.state == "open":
+                count = self._alert_counts.get(alert.rule_id, 0)
+                self._alert_counts[alert.rule_id] = count + 1
+        return [*found, *self._degradations(beyond, clock_us)]
+
+    def _judge_row(
+        self, fed: Fed, received: int, clock_us: int, beyond: _Beyond
+    ) -> list[Alert]:
+        record = fed.record
+        at_us = instant_of(record)
+        is_history = getattr(record, "assurance", None) == Assurance.IMPORTED
+        if at_us is None or is_history or not self._feeds_rules(record):
+            return []
+        row = Row(record, at_us, self._zones)
+        before = self._tail.beyond
+        changed = self._tail.take(
+            fed.log,
+            at_us,
+            record.event_id,  # type: ignore[arg-type]  # it has a time, so an id
+            row,
+            is_part=getattr(record, "parts", None) is not None,
+            ref=ref_of(fed.log, fed.idx),
+        )
+        if self._tail.beyond != before and not _is_ours(record):
+            beyond.add(at_us)
+        if not changed:
+            return []
+        return self._book.told(changed, clock_us, Cause(at_us, received, row))
+
+    def _feeds_rules(self, record: object) -> bool:
+        if not isinstance(record, Alert):
+            return True
+        return bool(self._alert_readers) and record.rule_id not in self._alert_readers
+
+    # --- what could not be judged ---
+
+    def _degradations(self, beyond: _Beyond, clock_us: int) -> list[CallerRecord]:
+        found: list[CallerRecord] = []
+        if beyond.rows:
+            self._gaps.append(
+                Gap(BEYOND_HORIZON, beyond.from_us, beyond.until_us, beyond.rows)
+            )
+            found += self._degradation(BEYOND_HORIZON, clock_us)
+        evicted = self._tail.evicted
+        if evicted > self._evicted:
+            self._gaps.append(
+                Gap(STATE_CAP, clock_us, clock_us, evicted - self._evicted)
+            )
+            found += self._degradation(STATE_CAP, clock_us)
+        self._evicted = evicted
+        return found
+
+    def _degradation(self, reason: str, clock_us: int) -> list[CallerRecord]:
+        minute = clock_us // MINUTE_US
+        if self._degraded.get(reason) == minute:
+            return []
+        self._degraded[reason] = minute
+        said = f"phitrail/detection-degraded/v1|{self._trail_id}|{reason}|{minute}"
+        entropy = hashlib.sha256(said.encode()).digest()[:RANDOM_BYTES]
+        at = datetime.fromtimestamp(minute * 60, tz=UTC)
+        return [
+            SecurityEvent(
+                event_type=EventType.DETECTION_DEGRADED,
+                event_id=new_uuid7(at, entropy),
+                severity=Severity.HIGH,
+                reason_code=reason,
+                detector=DETECTOR,
+                service_component="phitrail",
+            )
+        ]
+
+    # --- recording ---
+
+    def _flush(self, now: datetime) -> None:
+        """Record what waits; what the log has already is left out."""
+        if not self._waiting:
+            return
+        if self._unsaved:
+            self._state.intend(self._unsaved)
+            self._unsaved = []
+        while self._waiting:
+            chunk = self._waiting[:RECORDED_AT_ONCE]
+            fresh = [
+                one for one in chunk if not self._feed.is_known(one.event_id or "")
+            ]
+            if fresh:
+                self._record(fresh, now)
+            del self._waiting[: len(chunk)]
+
+    def _record(self, records: Sequence[CallerRecord], now: datetime) -> None:
+        try:
+            self._trail.recorder.record_many(records, now)
+        except (ConflictError, InputError):
+            for one in records:
+                self._record_one(one, now)
+
+    def _record_one(self, record: CallerRecord, now: datetime) -> None:
+        """Record one; a subject whose term the tenant has dropped since is left out."""
+        try:
+            self._trail.recorder.record(record, now)
+        except ConflictError:
+            return  # somebody else told it
+        except InputError:
+            if not isinstance(record, Alert):
+                raise
+            bare = replace(record, **dict.fromkeys(SUBJECTS))
+            self._trail.recorder.record(bare, now)
+
+    # --- keeping ---
+
+    def save(self) -> None:
+        """Keep where the tail stands; the alerts up to here are recorded.
+
+        Raises:
+            StorageError: it was not kept.
+        """
+        self._state.keep_snapshot(self._place, dump_tail(self._tail))
+        self._unsaved = []
+        self._rows_since_snapshot = 0
+
+    def report(
+        self, now: datetime, *, failure: str = "", rules_error: str = ""
+    ) -> None:
+        """Keep how detection stands, for `status` and `rule list`.
+
+        Raises:
+            StorageError: it was not kept.
+        """
+        watermark_us = self._place.clock_us - self._lateness_us
+        standing = Standing(
+            format_time(now), self._place, watermark_us, failure, rules_error
+        )
+        self._count()
+        self._state.report(standing, self._coverage.values(), self._gaps)
+        self._gaps = []
+
+    def _count(self) -> None:
+        """Add to the coverage of each rule what was judged since this was last done."""
+        windows, clock_us = self._tail.windows(), self._place.clock_us
+        for rule_id, digest in self._digests.items():
+            known = self._coverage.get(rule_id)
+            if known is None or known.digest != digest:
+                since_us = self._began_us or clock_us
+                known = Coverage(rule_id, digest, since_us, clock_us, 0, 0)
+            judged = windows[rule_id] - self._counted.get(rule_id, 0)
+            self._coverage[rule_id] = Coverage(
+                rule_id,
+                digest,
+                known.since_us,
+                clock_us,
+                known.windows + judged,
+                known.alerts + self._alert_counts.pop(rule_id, 0),
+            )
+        self._coverage = {one: self._coverage[one] for one in self._digests}
+        self._counted = windows
+
+
+def _is_ours(record: object) -> bool:
+    """Say whether detection itself wrote a record, which then makes no new one."""
+    is_degradation = getattr(record, "event_type", "") == EventType.DETECTION_DEGRADED
+    return is_degradation or isinstance(record, Alert)

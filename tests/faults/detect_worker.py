@@ -1,0 +1,77 @@
+"""A program whose refused sign-ins are judged, in a process of its own.
+
+Arguments: the trail, and the first number to record. A number is three refusals of one user,
+and each line out is a number whose events are durable. It goes on until it is killed, or until
+its standard input ends.
+"""
+
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phitrail.events.codes import EventType
+from phitrail.events.ids import new_uuid7
+from phitrail.events.security import SecurityEvent
+from phitrail.sdk.connect import connect
+
+REFUSALS = 3
+EACH = "0d6d4a4e-7df3-4f0b-8d5b-5a3d6e7f0a01"
+MANY = "0d6d4a4e-7df3-4f0b-8d5b-5a3d6e7f0a02"
+RULES = f"""
+title: A refusal
+id: {EACH}
+name: refusal
+logsource: {{product: phitrail, service: security}}
+detection:
+  refused: {{event_type: session_denied}}
+  condition: refused
+level: low
+---
+title: Two refusals of one user
+id: {MANY}
+correlation:
+  type: event_count
+  rules: [refusal]
+  group-by: [user_id]
+  timespan: 10m
+  condition: {{gte: {REFUSALS - 1}}}
+  generate: true
+level: medium
+"""
+
+
+def refusals(number: int) -> Sequence[SecurityEvent]:
+    """Give the events of a number: the same whenever it is asked for."""
+    begun = datetime(2026, 11, 21, tzinfo=UTC)
+    return [
+        SecurityEvent(
+            event_type=EventType.SESSION_DENIED,
+            event_id=new_uuid7(begun, (number * REFUSALS + one).to_bytes(10, "big")),
+            user_id=f"user-{number}",
+        )
+        for one in range(REFUSALS)
+    ]
+
+
+def main(directory: Path, number: int) -> None:
+    """Record until told to stop."""
+    stop = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    with connect(directory) as trail:
+        sys.stdout.write("ready\n")
+        while not stop.is_set():
+            trail.record_many(refusals(number))
+            sys.stdout.write(f"{number}\n")
+            sys.stdout.flush()
+            number += 1
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

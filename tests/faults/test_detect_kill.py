@@ -1,0 +1,124 @@
+"""kill -9 at random points of a program whose events are judged."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.faults.detect_worker import EACH, MANY, REFUSALS, RULES
+from tests.faults.processes import ROOT
+from tests.trails import read_leaves
+
+from phitrail.app.detect_state import read_report
+from phitrail.app.wiring import open_trail
+from phitrail.events.alert import Alert
+from phitrail.events.codes import AlertState, EventType, Log
+from phitrail.events.security import SecurityEvent
+from phitrail.sdk.connect import connect
+
+ROUNDS = 10
+MOST_LINES = 400
+ROUNDS_LONG = 1_000
+
+
+def run_until_killed(directory: Path, number: int, lines: int) -> int:
+    """Run the program, kill it after so many lines; give the number after its last one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.detect_worker", directory, str(number)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout as out:
+        for _ in range(lines):
+            out.readline()
+        process.send_signal(signal.SIGKILL)
+        said = [line for line in out if line.endswith("\n") and line != "ready\n"]
+        process.wait()
+    return (int(said[-1]) if said else number + lines) + 1
+
+
+def kill_rounds(directory: Path, rounds: int, seed: int) -> None:
+    """Kill the program again and again, then hold the alerts to the events."""
+    (directory / "rules").mkdir()
+    (directory / "rules" / "refusals.yml").write_text(RULES)
+    chance = random.Random(seed)
+    number = 0
+    for _ in range(rounds):
+        number = run_until_killed(directory, number, chance.randrange(1, MOST_LINES))
+    while missing(directory):
+        with connect(directory):
+            pass  # closing judges what is left
+
+    opened, doubled = alerts_of(directory)
+    refused = refusals_of(directory)
+    assert doubled == []
+    assert opened[EACH] == sum(refused.values())
+    assert opened[MANY] == len(refused)
+    assert set(refused.values()) == {REFUSALS}
+
+
+def missing(directory: Path) -> bool:
+    """Say whether detection is behind the log."""
+    report = read_report(directory)
+    trail = open_trail(directory)
+    try:
+        size = trail.reader(Log.SECURITY)
+        with_all = size.size()
+        size.close()
+    finally:
+        trail.close()
+    return report is None or report.standing.batch.end(Log.SECURITY) < with_all
+
+
+def alerts_of(directory: Path) -> tuple[Counter[str], list[str]]:
+    """Count the alerts that were opened, by rule; list those that were opened twice."""
+    trail = open_trail(directory)
+    try:
+        leaves = read_leaves(trail, Log.SECURITY)
+    finally:
+        trail.close()
+    opened = [
+        one for one in leaves if isinstance(one, Alert) and one.state == AlertState.OPEN
+    ]
+    times = Counter(one.alert_id for one in opened)
+    return (
+        Counter(one.rule_id for one in opened),
+        [alert for alert, count in times.items() if count > 1],
+    )
+
+
+def refusals_of(directory: Path) -> Counter[str]:
+    """Count the refusals by user."""
+    trail = open_trail(directory)
+    try:
+        leaves = read_leaves(trail, Log.SECURITY)
+    finally:
+        trail.close()
+    return Counter(
+        str(one.user_id)
+        for one in leaves
+        if isinstance(one, SecurityEvent) and one.event_type == EventType.SESSION_DENIED
+    )
+
+
+def test_kill_9_loses_and_doubles_no_alert(trail_dir: Path) -> None:
+    """An alert that a crash swallows is an attack that nobody hears of."""
+    kill_rounds(trail_dir, ROUNDS, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(5400)
+@pytest.mark.skipif(
+    not os.environ.get("PHITRAIL_LONG"), reason="set PHITRAIL_LONG=1 for 1,000 rounds"
+)
+def test_kill_9_loses_and_doubles_no_alert_for_long(trail_dir: Path) -> None:
+    """The same, often enough to meet the rare moments."""
+    kill_rounds(trail_dir, ROUNDS_LONG, seed=2)
