@@ -119,6 +119,7 @@ def test_what_a_row_makes_of_records(record: AuditLeaf) -> None:
     assert (len({(p, r) for p, r, _ in record.records}) or None) == row.get(
         "record_count"
     )
+    assert (len(record.phi_fields_accessed) or None) == row.get("field_count")
     assert (("Patient",) if record.records else None) == row.get("resource_types")
 
 

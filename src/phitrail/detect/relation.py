@@ -29,6 +29,7 @@ _RECORDS_SQL = {
 }
 """Each field that is made of the records of an event; a value may stand twice in a list, since
 no rule asks how often."""
+_LISTED = "phi_fields_accessed"
 _ALERT = Alert.__struct_config__.tag
 
 
@@ -47,6 +48,8 @@ class Needed:
         wanted = {INDEX, SCHEMA, "event_id", "timestamp_utc", *self.fields}
         if "access" in self.fields:
             wanted.add("access_id")
+        if "field_count" in self.fields:
+            wanted.add(_LISTED)
         if self.has_local_time:
             wanted.add("facility_id")
         return tuple(sorted(wanted & known))
@@ -114,6 +117,12 @@ def _field(what: Needed, name: str, types: dict[str, str], *, has_records: bool)
         own = "e.event_id"
         inner = f"COALESCE(e.access_id, {own})" if "access_id" in types else own
         return f"CAST({inner} AS VARCHAR)" if name in what.is_tested else inner
+    if name == "field_count":
+        return (
+            f"NULLIF(LEN(e.{_LISTED}), 0)"
+            if _LISTED in types
+            else "CAST(NULL AS BIGINT)"
+        )
     if name in _RECORDS_SQL:
         made = f"r.{name}" if has_records else "NULL"
         if name == "patient" and name in types:

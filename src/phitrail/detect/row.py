@@ -3,7 +3,8 @@
 1. The fields are those of `detect.schema`. What is absent is None, and so is an empty list.
 2. Ids are text and codes are their text, as rules write them. Lists are tuples.
 3. `patient`, `record`, `resource_types` are made of `records`: each value once, in order, the
-   unknown patient left out. `record_count` is how many (patient, record) a row names.
+   unknown patient left out. `record_count` is how many (patient, record) a row names,
+   `field_count` how many kinds of PHI fields.
 4. `access` is the access that an event belongs to; an event without one is its own.
 5. Local time is worked out when it is asked for, which most rules never do.
 """
@@ -104,5 +105,6 @@ _MADE: Mapping[str, Callable[[Row], object]] = {
     "record_count": lambda row: (
         len({(patient, record) for patient, record, _ in row.records()}) or None
     ),
+    "field_count": lambda row: len(row.get("phi_fields_accessed") or ()) or None,  # type: ignore[arg-type]  # a tuple of texts
     **{name: _local_field(name) for name in LOCAL_FIELDS},
 }

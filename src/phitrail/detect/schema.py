@@ -2,9 +2,10 @@
 
 1. The columns of the log's table (`projection.rows`), but times, ids of events and `records`.
 2. What is made of a row for rules: `patient`, `record`, `resource_types` (lists, of `records`),
-   `record_count`, `access` (the access that an event belongs to, or the event itself), and the
-   local time of its facility: `facility_tz`, `local_hour` (0-23), `local_dow` (1-7, Monday is
-   1), `time_band`, `night` (the local date on which the night of an after-hours event began).
+   `record_count`, `field_count`, `access` (the access that an event belongs to, or the event
+   itself), and the local time of its facility: `facility_tz`, `local_hour` (0-23), `local_dow`
+   (1-7, Monday is 1), `time_band`, `night` (the local date on which the night of an
+   after-hours event began).
 """
 
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
         "record": FieldType.TEXTS,
         "resource_types": FieldType.TEXTS,
         "record_count": FieldType.WHOLE,
+        "field_count": FieldType.WHOLE,
         "facility_tz": FieldType.TEXT,
         "local_hour": FieldType.WHOLE,
         "local_dow": FieldType.WHOLE,
