@@ -33,7 +33,10 @@ from phitrail.projection.rows import row_of
 LEAST_PREFIX = 6
 NOTE_SCHEMA = "phitrail/alert-note/v1"
 _LISTED = "SELECT idx FROM security WHERE schema = ? ORDER BY idx"
-_FIRST_OF = "SELECT idx FROM security WHERE schema = ? AND starts_with(alert_id, ?) ORDER BY idx"
+_FIRST_OF = (
+    "SELECT idx FROM security WHERE schema = ? AND starts_with(alert_id, ?) "
+    "ORDER BY idx"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""`phitrail rule` and `phitrail alert`, as they are run."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.app.test_detecting import MANY, judging, refusal, rule_file
+from tests.trails import NOW
+
+from phitrail.cli.exit_codes import ExitCode
+from phitrail.cli.main import main
+
+
+@pytest.fixture
+def alerted(trail_dir: Path) -> Path:
+    """A trail with a rule of the house, and one alert of it."""
+    (trail_dir / "rules").mkdir()
+    for name, data in rule_file():
+        (trail_dir / name).write_bytes(data)
+    with judging(trail_dir) as one:
+        one.record([refusal(n, NOW) for n in range(3)], NOW)
+        one.look(NOW)
+        one.engine.save()
+        one.engine.report(NOW)
+    return trail_dir
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    """Run a command; give its exit code and what it printed."""
+    code = main([str(one) for one in arguments])
+    return code, capsys.readouterr().out
+
+
+def test_an_alert_is_listed_shown_and_closed(
+    alerted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The way of an alert, from the console."""
+    code, out = run(capsys, "alert", "list", "--trail", alerted, "--json")
+    (listed,) = json.loads(out)["alerts"]
+    assert code == ExitCode.CHECK_FAILED
+    assert listed["subjects"] == {"user_id": "u1"}
+
+    code, out = run(capsys, "alert", "show", listed["alert_id"][:8], "--trail", alerted)
+    assert code == ExitCode.OK
+    assert "Three refusals of one user" in out
+    assert "security:3" in out
+
+    code, _ = run(capsys, "alert", "close", listed["alert_id"], "--as-what", "test",
+                  "--reason", "we tried it", "--trail", alerted)  # fmt: skip
+    assert code == ExitCode.OK
+    code, out = run(capsys, "alert", "list", "--trail", alerted)
+    assert code == ExitCode.OK
+    assert "u1" not in out
+
+
+def test_the_list_of_rules_says_what_each_judged(
+    alerted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule that did not run must be seen."""
+    code, out = run(capsys, "rule", "list", "--trail", alerted, "--json")
+    listed = {one["rule_id"]: one for one in json.loads(out)["rules"]}
+
+    assert code == ExitCode.OK
+    assert (listed[MANY]["windows"], listed[MANY]["alerts"]) == (3, 1)
+    assert listed[MANY]["is_own"]
+
+
+def test_a_rule_file_that_is_wrong_is_told_with_its_place(
+    alerted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who writes a rule needs the line, and nothing of what stands there."""
+    (alerted / "rules" / "house.yml").write_text("title: x\nid: secret\n")
+    code, out = run(capsys, "rule", "lint", "--trail", alerted)
+
+    assert code == ExitCode.CHECK_FAILED
+    assert out.startswith("rules/house.yml:")
+    assert "secret" not in out
+    assert run(capsys, "rule", "list", "--trail", alerted)[0] == ExitCode.CHECK_FAILED
+
+
+def test_tests_in_rule_files_are_run(
+    alerted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule whose test fails must not pass unseen."""
+    more = """x_tests:
+  - name: two are none
+    events: [{at: +0s, repeat: 2, set: {event_type: session_denied, user_id: u1}}]
+    expect: {alerts: 1}
+"""
+    ((_, data),) = rule_file(more=more)
+    (alerted / "rules" / "house.yml").write_bytes(data)
+    code, out = run(capsys, "rule", "test", "--trail", alerted)
+
+    assert code == ExitCode.CHECK_FAILED
+    assert "two are none: alerts: 1 expected, 0 came" in out
