@@ -104,6 +104,7 @@ class Judge:
         """By when they were last met, the longest ago first."""
         self.feeds: list[tuple[Judge, Reads]] = []
         self._is_eager = rule.kind not in COUNTING or rule.is_monotone
+        self._least = rule.least
         self._edge: Instant | None = None
         self._most_groups = most_groups
         self._has_many_sources = len(rule.sources) > 1
@@ -279,9 +280,9 @@ class Judge:
         return changed
 
     def _holds(self, measure: int) -> bool:
+        if self._least is not None:
+            return measure >= self._least
         bounds = self.rule.bounds
-        if not bounds:
-            return measure > 0
         return all(_bound_holds(bound, measure) for bound in bounds)
 
     def _place(

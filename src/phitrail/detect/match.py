@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from phitrail.detect.typed import All, Not, Op, Predicate, Test
+from phitrail.detect.typed import All, Any, Not, Op, Predicate, Test
 
 
 class Row(Protocol):
@@ -31,10 +31,81 @@ def compile_predicate(predicate: Predicate) -> Matches:
     if isinstance(predicate, Not):
         inner = compile_predicate(predicate.of)
         return lambda row: not inner(row)
+    if isinstance(predicate, Any) and (one_of := _one_of(predicate)) is not None:
+        return one_of
     parts = tuple(compile_predicate(one) for one in predicate.of)
-    if isinstance(predicate, All):
-        return lambda row: all(part(row) for part in parts)
-    return lambda row: any(part(row) for part in parts)
+    if len(parts) == 1:
+        return parts[0]
+    return _every(parts) if isinstance(predicate, All) else _some(parts)
+
+
+def given(predicate: Predicate, field: str, value: object) -> Predicate | bool:
+    """Say what is left of a predicate where a field is known, or what it comes to."""
+    if isinstance(predicate, Test):
+        if predicate.field != field or predicate.op is Op.FIELDREF:
+            return predicate
+        return _compile_test(predicate)({field: value})
+    if isinstance(predicate, Not):
+        inner = given(predicate.of, field, value)
+        return not inner if isinstance(inner, bool) else Not(inner)
+    decides = isinstance(predicate, Any)
+    left = []
+    for part in predicate.of:
+        one = given(part, field, value)
+        if one is decides:
+            return decides
+        if not isinstance(one, bool):
+            left.append(one)
+    if not left:
+        return not decides
+    return Any(tuple(left)) if decides else All(tuple(left))
+
+
+def _every(parts: tuple[Matches, ...]) -> Matches:
+    def matches(row: Row) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator would cost more than the tests
+            if not part(row):
+                return False
+        return True
+
+    return matches
+
+
+def _some(parts: tuple[Matches, ...]) -> Matches:
+    def matches(row: Row) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator would cost more than the tests
+            if part(row):
+                return True
+        return False
+
+    return matches
+
+
+def _one_of(predicate: Any) -> Matches | None:
+    """Make one look-up of many values of one field; None where they are something else."""
+    values, fields = set(), set()
+    for one in predicate.of:
+        if not isinstance(one, Test) or one.op is not Op.EQ or one.is_cased:
+            return None
+        if not isinstance(one.value, str):
+            return None
+        fields.add(one.field)
+        values.add(one.value)
+    if len(fields) != 1:
+        return None
+    (field,), wanted = fields, frozenset(values)
+
+    def matches(row: Row) -> bool:
+        value = row.get(field)
+        if value is None:
+            return False
+        if isinstance(value, tuple):
+            return any(
+                str(one) in wanted or ascii_lower(str(one)) in wanted for one in value
+            )
+        return value in wanted or ascii_lower(str(value)) in wanted
+
+    return matches
 
 
 def _compile_test(test: Test) -> Matches:

@@ -38,6 +38,8 @@ _COMPARES = {
     Compare.EQ: "=",
     Compare.NEQ: "<>",
 }
+FEW = 5
+"""Below so many, it is different values that are rare, not many events."""
 Matches: TypeAlias = Callable[[Text, Detection], str]
 """Writes the relation of the events that a detection selects."""
 
@@ -186,13 +188,8 @@ class _Correlated:
         least = least_needed(rule)
         if least is None:
             return events
-        if rule.kind is Kind.VALUE_COUNT:
-            many = near.to_many(events, self._events, "1", least)
-            return near.to_different(
-                many,
-                lambda: near.to_many(self._events(), self._events, "1", least),
-                least,
-            )
+        if rule.kind is Kind.VALUE_COUNT and least < FEW:
+            return near.to_different(events, self._events, least)
         weight = "GREATEST(value, 0)" if rule.kind is Kind.VALUE_SUM else "1"
         return near.to_many(events, self._events, weight, least)
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from phitrail.detect.judge import MOST_GROUPS, NO_REF, Episode, Judge, Reads
-from phitrail.detect.match import Matches, Row, compile_predicate
+from phitrail.detect.match import Matches, Row, compile_predicate, given
 from phitrail.detect.tail_state import TailState
 from phitrail.detect.typed import (
     All,
@@ -101,6 +101,8 @@ class Tail:
         selects = self._by_type.get((log, row.get(EVENT_TYPE)))
         if selects is None:
             selects = self._by_type[log, None]
+        if not selects:
+            return []
         if not is_part:
             newer, older = self._recent
             if event_id in newer or event_id in older:
@@ -108,8 +110,8 @@ class Tail:
             newer.add(event_id)
             self._newest = max(self._newest, at)
         changed: list[Episode] = []
-        for one in selects:
-            if not one.matches(row):
+        for one, matches in selects:
+            if matches is not None and not matches(row):
                 continue
             if one.is_wanted:
                 one.windows += 1
@@ -202,10 +204,11 @@ class Tail:
 
 def _by_event_type(
     selects: Iterable[_Selects],
-) -> dict[tuple[Log, object], tuple[_Selects, ...]]:
+) -> dict[tuple[Log, object], tuple[tuple[_Selects, Matches | None], ...]]:
     """Sort detections by the event types that they can match at all.
 
-    Under (log, None) stand those for every type that no detection names.
+    With each stands what is left to ask of a row of that type: None where nothing is. Under
+    (log, None) stand those for every type that no detection names.
     """
     every = tuple(selects)
     named = {
@@ -213,14 +216,21 @@ def _by_event_type(
         for one in every
     }
     types = {kind for kinds in named.values() if kinds for kind in kinds}
-    table: dict[tuple[Log, object], tuple[_Selects, ...]] = {}
+    table: dict[tuple[Log, object], tuple[tuple[_Selects, Matches | None], ...]] = {}
     for log in Log:
         of_log = [one for one in every if one.rule.selection.log is log]
-        for kind in (None, *types):
-            table[log, kind] = tuple(
-                one
+        table[log, None] = tuple(
+            (one, one.matches) for one in of_log if named[one.rule.head.rule_id] is None
+        )
+        for kind in types:
+            left = (
+                (one, given(one.rule.selection.predicate, EVENT_TYPE, kind))
                 for one in of_log
-                if (kinds := named[one.rule.head.rule_id]) is None or kind in kinds
+            )
+            table[log, kind] = tuple(
+                (one, None if rest is True else compile_predicate(rest))
+                for one, rest in left
+                if rest is not False
             )
     return table
 

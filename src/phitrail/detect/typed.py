@@ -183,5 +183,13 @@ class Correlation:
         """Whether what qualifies goes on to qualify when events come late."""
         return all(bound.compare in MONOTONE for bound in self.bounds)
 
+    @property
+    def least(self) -> int | None:
+        """The number that a measure must reach, where that is all that is asked of it."""
+        if not self.is_monotone:
+            return None
+        reached = (b.number + (b.compare is Compare.GT) for b in self.bounds)
+        return max(reached, default=1)
+
 
 Rule: TypeAlias = Detection | Correlation
