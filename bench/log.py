@@ -237,7 +237,7 @@ def stages() -> None:
         batch = [data] * 256
         rows = (
             ("caller's canonical bytes", lambda: encode_opened(event, unprotect)),
-            ("keyed hash for idempotency", lambda: recorder._idempotency(data)),
+            ("keyed hash for idempotency", lambda: recorder._idempotency.digest(data)),
             ("vocabulary", lambda: recorder._vocabulary.check(event)),
             ("identifiers to surrogates (met)", lambda: _exchange(trail, event)),
             ("event id", lambda: new_uuid7(now)),
