@@ -44,7 +44,7 @@ class Event:
 texts = {
     "event_type": st.sampled_from(TYPES),
     "user_id": st.sampled_from(["u1", "U1", "u2", "u_3", "u%4"]),
-    "facility_id": st.sampled_from(["main", "east"]),
+    "facility_id": st.sampled_from(["main", "u1", "u2"]),
     "source_ip": st.sampled_from(["10.0.0.1", "10.0.1.200", "192.168.3.4", "fe80::1"]),
     "use_case": st.sampled_from(["chart_qa", "triage", "coding"]),
 }
@@ -140,8 +140,15 @@ def rule_files(draw: st.DrawFn) -> str:
             ["event_count", "value_count", "value_sum", "temporal", "temporal_ordered"]
         )
     )
-    group = draw(st.sampled_from([[], ["user_id"], ["user_id", "facility_id"]]))
+    group = draw(
+        st.sampled_from([[], ["user_id"], ["user_id", "facility_id"], ["who"]])
+    )
     named = draw(st.sampled_from([["first"], ["first", "second"], ["second", "first"]]))
+    aliases = "{}"
+    if group == ["who"]:  # two fields of one kind, so that values meet
+        fields = {"first": "user_id", "second": "facility_id"}
+        meant = ", ".join(f"{name}: {fields[name]}" for name in named)
+        aliases = f"{{who: {{{meant}}}}}"
     condition = ""
     if not kind.startswith("temporal"):
         compare = draw(st.sampled_from(["gt", "gte", "gte", "eq", "lt", "neq", "lte"]))
@@ -161,9 +168,21 @@ correlation:
   type: {kind}
   rules: [{", ".join(named)}]
   group-by: [{", ".join(group)}]
+  aliases: {aliases}
   timespan: {span}
 {condition}"""
     )
+    if draw(st.booleans()):
+        files.append(
+            f"""
+title: left out
+filter:
+  rules: [{draw(st.sampled_from(["first", "second"]))}]
+  out: {{{draw(st.sampled_from(TESTS))}}}
+  condition: out
+logsource: {{product: phitrail, service: audit}}
+"""
+        )
     if draw(st.booleans()):
         files.append(
             f"""
@@ -173,6 +192,7 @@ correlation:
   type: {draw(st.sampled_from(["event_count", "temporal", "temporal_ordered"]))}
   rules: [counted, first]
   group-by: [{", ".join(group[:1])}]
+  aliases: {{{"who: {first: user_id}" if aliases != "{}" else ""}}}
   timespan: 1m
   generate: true
 """

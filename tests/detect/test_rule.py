@@ -239,6 +239,11 @@ def test_a_rule_is_named_by_its_id_too_and_may_stand_below() -> None:
         ("event_count", "temporal_ordered", "temporal_ordered takes no condition"),
         ("  timespan: 5m", f"  timespan: 5m\n  aliases: {CANARY}", "aliases must be a"),
         ("  timespan: 5m", "  timespan: 5m\n  aliases: {a: b}", "an alias must be a"),
+        (
+            "  timespan: 5m",
+            f"  timespan: 5m\n  aliases: {{user_id: {{{CANARY}: agent_id}}}}",
+            "is of a rule that `rules` does not name so",
+        ),
         ("  timespan: 5m", "  timespan: 5m\n  generate: 1", "must be true or false"),
         ("title: Many", "title: Many\ndetection: {}", "is unknown here"),
         ("title: Many", "title: Many\nlogsource: {}", "is unknown here"),

@@ -234,10 +234,13 @@ class _Reading:
     def _sources(
         self, place: Place, body: dict[str, Node], above: tuple[str, ...]
     ) -> tuple[Source, ...]:
-        aliases = _aliases(body.get("aliases"))
+        listed = needed(place, body, "rules").items("rules")
+        if not 1 <= len(listed) <= MOST_SOURCES:
+            raise place.refuse(f"must be over 1 to {MOST_SOURCES} rules")
+        names = [one.text("a rule") for one in listed]
+        aliases = _aliases(body.get("aliases"), names)
         found = []
-        for one in needed(place, body, "rules").items("rules"):
-            name = one.text("a rule")
+        for one, name in zip(listed, names, strict=True):
             rule_id = self._by_name.get(name)
             if rule_id is None:
                 raise one.place.refuse("is no rule of this set")
@@ -246,8 +249,6 @@ class _Reading:
                 (alias, of[name]) for alias, of in aliases.items() if name in of
             )
             found.append(Source(name, rule, meant))
-        if not 1 <= len(found) <= MOST_SOURCES:
-            raise place.refuse(f"must be over 1 to {MOST_SOURCES} rules")
         return tuple(found)
 
 
@@ -378,13 +379,12 @@ def _check_group_field(place: Place, name: str, sources: Sequence[Source]) -> No
             raise place.refuse("groups by a list; count its values instead")
 
 
-def _aliases(node: Node | None) -> dict[str, dict[str, str]]:
-    if node is None:
-        return {}
-    return {
-        alias: {
-            rule: field.text("a field")
-            for rule, field in one.mapping("an alias").items()
-        }
-        for alias, one in node.mapping("aliases").items()
-    }
+def _aliases(node: Node | None, named: Sequence[str]) -> dict[str, dict[str, str]]:
+    aliases = {} if node is None else node.mapping("aliases")
+    found: dict[str, dict[str, str]] = {alias: {} for alias in aliases}
+    for alias, one in aliases.items():
+        for rule, field in one.mapping("an alias").items():
+            if rule not in named:
+                raise field.place.refuse("is of a rule that `rules` does not name so")
+            found[alias][rule] = field.text("a field")
+    return found
