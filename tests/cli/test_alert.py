@@ -93,3 +93,18 @@ def test_tests_in_rule_files_are_run(
 
     assert code == ExitCode.CHECK_FAILED
     assert "two are none: alerts: 1 expected, 0 came" in out
+
+
+def test_status_says_how_far_rules_were_judged(
+    alerted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Detection that stands still must be seen by whoever looks at the trail."""
+    _, out = run(capsys, "status", "--trail", alerted, "--json")
+    detection = json.loads(out)["detection"]
+    assert (detection["unjudged"], detection["failure"]) == (0, None)
+
+    with judging(alerted) as one:
+        one.record([refusal(9, NOW)], NOW)
+        one.engine.report(NOW, failure="a disk that is gone")
+    _, out = run(capsys, "status", "--trail", alerted)
+    assert "STOPPED: a disk that is gone" in out

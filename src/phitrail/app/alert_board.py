@@ -20,7 +20,6 @@ from phitrail.app.documents import keep_document, open_document
 from phitrail.app.key_reason import check_reason
 from phitrail.app.reading import record_read
 from phitrail.app.rules import ALERT_SCHEMA
-from phitrail.app.tables import open_tables
 from phitrail.app.wiring import Trail
 from phitrail.detect.alerts import JOINED, SUBJECTS
 from phitrail.errors import InputError, RefusedError, UnverifiableError
@@ -230,6 +229,8 @@ def _read(
 ) -> list[StandingAlert]:
     statement = _LISTED if prefix is None else _FIRST_OF
     values: list[object] = [ALERT_SCHEMA] if prefix is None else [ALERT_SCHEMA, prefix]
+    from phitrail.app.tables import open_tables  # noqa: PLC0415 - loads DuckDB
+
     with open_tables(trail, now) as tables:
         indexes = [row["idx"] for row in tables.ask(statement, values).to_pylist()]
     moves: dict[str, list[tuple[int, Alert]]] = {}

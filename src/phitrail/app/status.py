@@ -20,6 +20,8 @@ from phitrail.app.anchor_standing import (
     time_within,
 )
 from phitrail.app.config import Policy, read_anchors, read_policy
+from phitrail.app.detect_state import Standing as DetectionStanding
+from phitrail.app.detect_state import read_report
 from phitrail.app.pins import JOURNAL, read_lines, read_pins
 from phitrail.app.wiring import OUTSIDE, PUBLISH_LOCK
 from phitrail.durable.lock import FileLock
@@ -112,13 +114,22 @@ class LogStatus:
 
 @dataclass(frozen=True, slots=True)
 class TrailStatus:
-    """A trail: its logs, who publishes, and what it takes on disk (bytes)."""
+    """A trail: its logs, who publishes, how detection stands, its bytes on disk."""
 
     directory: Path
     tenant: str
     logs: tuple[LogStatus, ...]
     is_published_now: bool | None
     sizes_bytes: dict[str, int]
+    detection: DetectionStanding | None
+
+    @property
+    def unjudged(self) -> int:
+        """How many entries no rule has judged yet."""
+        if self.detection is None:
+            return sum(log.size for log in self.logs)
+        judged = self.detection.batch
+        return sum(max(0, log.size - judged.end(log.log)) for log in self.logs)
 
 
 def read_status(directory: Path) -> TrailStatus:
@@ -132,6 +143,7 @@ def read_status(directory: Path) -> TrailStatus:
     """
     pins, lines = read_pins(directory), read_lines(directory)
     policy, anchors = read_policy(directory), read_anchors(directory)
+    report = read_report(directory)
     with closing(Journal.open(directory / JOURNAL, read_only=True)) as journal:
         logs = tuple(
             _log(directory, journal, log, lines[log], policy, anchors) for log in Log
@@ -142,6 +154,7 @@ def read_status(directory: Path) -> TrailStatus:
         logs,
         _is_published_now(directory),
         {name: _bytes_under(directory / name) for name in _PLACES},
+        None if report is None else report.standing,
     )
 
 

@@ -7,6 +7,12 @@ from typing import Annotated
 import typer
 
 from phitrail.app import clock
+from phitrail.app.alert_board import (
+    assign_alert,
+    close_alert,
+    list_alerts,
+    show_alert,
+)
 from phitrail.app.reading import system_user
 from phitrail.app.rules import own_files, rules_of
 from phitrail.app.running import run_trail
@@ -59,8 +65,6 @@ def list_(
 
     The reading is itself recorded in the audit log. The exit code is 1 when there is one.
     """
-    from phitrail.app.alert_board import list_alerts  # noqa: PLC0415 - loads DuckDB
-
     output = Output(as_json)
     with run_trail(trail) as running:
         found = list_alerts(
@@ -123,8 +127,6 @@ def show(
 
     The reading is itself recorded in the audit log.
     """
-    from phitrail.app.alert_board import show_alert  # noqa: PLC0415 - loads DuckDB
-
     output = Output(as_json)
     with run_trail(trail) as running:
         shown = show_alert(
@@ -203,8 +205,6 @@ def assign(
     as_json: AsJson = False,
 ) -> int:
     """Say who looks at an alert."""
-    from phitrail.app.alert_board import assign_alert  # noqa: PLC0415 - loads DuckDB
-
     output = Output(as_json)
     with run_trail(trail) as running:
         one = assign_alert(
@@ -239,8 +239,6 @@ def close(
     as_json: AsJson = False,
 ) -> int:
     """Say what an alert was found to be, and why; the words stay sealed."""
-    from phitrail.app.alert_board import close_alert  # noqa: PLC0415 - loads DuckDB
-
     output = Output(as_json)
     with run_trail(trail) as running:
         one = close_alert(

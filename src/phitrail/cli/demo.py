@@ -2,11 +2,12 @@
 
 1. The clinic works; half way, checkpoints are carried out of the house.
 2. The trail is verified against them.
-3. One event is shown with its proof.
+3. One event is shown with its proof, and what the rules found.
 4. Copies of the trail are tampered with; each must be caught.
 """
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from typing import Annotated
 import typer
 
 from phitrail.app import clock
+from phitrail.app.alert_board import StandingAlert, list_alerts
 from phitrail.app.reading import ProvenEntry, prove_entry
+from phitrail.app.rules import rules_of
 from phitrail.app.running import run_trail
 from phitrail.app.verification import Verdict, Verification, verify_trail
 from phitrail.cli.exit_codes import ExitCode
@@ -88,12 +91,13 @@ def demo(
                 progress=progress,
             )
         proof = _prove_first(places.trail, day)
+        alerts = _alerts(places.trail)
         with output.progress("drills") as progress:
             drill = run_drill(places.trail, outside, places.copies, progress)
         if as_json:
-            output.data(_object(places, day, found, proof, drill))
+            output.data(_object(places, day, found, proof, drill, alerts))
         else:
-            _tell_rest(output, places, found, proof, drill)
+            _tell_rest(output, places, found, proof, drill, alerts)
     is_caught = all(one.caught for one in drill)
     is_sound = found.verdict is Verdict.OK and is_caught
     return ExitCode.OK if is_sound else ExitCode.CHECK_FAILED
@@ -147,6 +151,7 @@ def _tell_rest(
     found: Verification,
     proof: ProvenEntry,
     drill: Sequence[DrillResult],
+    alerts: Sequence[StandingAlert],
 ) -> None:
     output.line(
         "Verified against the checkpoints carried out half way through the day:"
@@ -156,7 +161,10 @@ def _tell_rest(
     print_entry(output, proof.entry)
     output.line(
         f"Its proof: {len(proof.proven.proof)} hashes lead from it to the signed root "
-        f"over {proof.proven.checkpoint.size} entries; checked.\n\n"
+        f"over {proof.proven.checkpoint.size} entries; checked.\n"
+    )
+    _tell_alerts(output, places, alerts)
+    output.line(
         "Then copies of the trail were tampered with, by somebody who owns the host:"
     )
     for one in drill:
@@ -180,12 +188,36 @@ def _tell_rest(
         )
 
 
+def _alerts(trail: Path) -> Sequence[StandingAlert]:
+    """List what the rules found in the course of the day."""
+    with run_trail(trail) as running:
+        return list_alerts(running.parts, by=READER, now=clock.now())
+
+
+def _tell_alerts(
+    output: Output, places: _Places, alerts: Sequence[StandingAlert]
+) -> None:
+    titles = {one.head.rule_id: one.head.title for one in rules_of(()).set.rules}
+    output.line(f"The rules, judged as it went, found {len(alerts)} things to look at:")
+    for (severity, title), count in Counter(
+        (one.newest.severity, titles[one.newest.rule_id]) for one in alerts
+    ).most_common():
+        output.line(f"  {severity}: {title}: {count}")
+    if alerts and places.is_kept:
+        found = alerts[0].newest.alert_id[:8]
+        output.line(
+            f"  `phitrail alert show {found} --trail {places.trail}` explains one"
+        )
+    output.line()
+
+
 def _object(
     places: _Places,
     day: Day,
     found: Verification,
     proof: ProvenEntry,
     drill: Sequence[DrillResult],
+    alerts: Sequence[StandingAlert],
 ) -> dict[str, object]:
     return {
         "trail": str(places.trail) if places.is_kept else None,
@@ -197,6 +229,15 @@ def _object(
         "entries": {one.log.value: one.size for one in found.logs},
         "verification": verification_object(found),
         "proof": proof_object(proof, None),
+        "alerts": [
+            {
+                "alert_id": one.newest.alert_id,
+                "rule_id": one.newest.rule_id,
+                "severity": one.newest.severity,
+                "match_count": one.newest.match_count,
+            }
+            for one in alerts
+        ],
         "drill": [
             {"name": one.name, "caught": one.caught, "by": one.by, "ms": one.ms}
             for one in drill

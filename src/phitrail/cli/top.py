@@ -186,6 +186,7 @@ def status(trail: TrailDirectory = DEFAULT_TRAIL, as_json: AsJson = False) -> in
             ("trail", found.directory),
             ("tenant", found.tenant),
             ("publisher", _publisher(found)),
+            ("detection", _detection(found)),
             *((name, _size(size)) for name, size in found.sizes_bytes.items()),
         ]
     )
@@ -236,6 +237,14 @@ def _status_object(found: TrailStatus, now: datetime) -> dict[str, object]:
         "tenant": found.tenant,
         "is_published_now": found.is_published_now,
         "sizes_bytes": found.sizes_bytes,
+        "detection": None
+        if found.detection is None
+        else {
+            "looked_at": found.detection.looked_at,
+            "unjudged": found.unjudged,
+            "failure": found.detection.failure or None,
+            "rules_error": found.detection.rules_error or None,
+        },
         "logs": [
             {
                 "log": log.log,
@@ -262,6 +271,19 @@ def _publisher(found: TrailStatus) -> str:
         False: "none is running; the next command that writes publishes",
         None: "unknown: the lease cannot be read",
     }[found.is_published_now]
+
+
+def _detection(found: TrailStatus) -> str:
+    """Say how far rules were judged, and what stands in their way."""
+    standing = found.detection
+    if standing is None:
+        return "no rule was judged yet"
+    if standing.failure:
+        return f"STOPPED: {standing.failure}"
+    words = f"{found.unjudged} entries not judged yet, looked at {standing.looked_at}"
+    if standing.rules_error:
+        words += f"; rule files REFUSED, the old ones stand: {standing.rules_error}"
+    return words
 
 
 def _age_s(log: LogStatus, now: datetime) -> int | None:
