@@ -64,6 +64,7 @@ COMMANDS = (
     "rule lint",
     "rule test",
     "rule fields",
+    "rule backtest",
     "alert",
     "alert list",
     "alert show",

@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "phitrail rule backtest --from 2026-11-01 --to 2026-11-08",
-            "phitrail rule backtest phi_volume_by_user --threshold 50..500 --json",
+            "phitrail rule backtest cad83144-153b-40bd-bde7-f9fa982c8c94 --threshold 50..500",
         )
     )(backtest)
 
