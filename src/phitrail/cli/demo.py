@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from phitrail.demo.day import Day, run_day
 from phitrail.demo.drill import DrillResult, run_drill
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log
+from phitrail.events.ids import parse_time
 
 QUESTIONS = 3_000
 READER = "privacy-officer"
@@ -194,6 +196,14 @@ def _alerts(trail: Path) -> Sequence[StandingAlert]:
         return list_alerts(running.parts, by=READER, now=clock.now())
 
 
+def _told_after(alert: StandingAlert) -> timedelta | None:
+    """Say how long after the clock of the log an alert was received."""
+    opened = alert.opened
+    if opened.timestamp_utc is None or opened.received_at is None:
+        return None
+    return parse_time(opened.received_at) - parse_time(opened.timestamp_utc)
+
+
 def _tell_alerts(
     output: Output, places: _Places, alerts: Sequence[StandingAlert]
 ) -> None:
@@ -203,6 +213,12 @@ def _tell_alerts(
         (one.newest.severity, titles[one.newest.rule_id]) for one in alerts
     ).most_common():
         output.line(f"  {severity}: {title}: {count}")
+    waits = [wait for one in alerts if (wait := _told_after(one)) is not None]
+    if waits:
+        output.line(
+            f"  each was told {max(waits).total_seconds() * 1_000:.0f} ms or less after "
+            "what it rests on was in the log"
+        )
     if alerts and places.is_kept:
         found = alerts[0].newest.alert_id[:8]
         output.line(

@@ -1,7 +1,8 @@
 """One day of the clinic, from an empty directory to a closed trail.
 
 Half way through, the newest checkpoints are carried out of the house, as an officer would
-do: a whole rewrite of the history can then be told from the true one.
+do: a whole rewrite of the history can then be told from the true one. At its end somebody
+tries to steer the model, so that the rules have something to find.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,11 +19,14 @@ from phitrail.demo.clinic import VOCABULARY, make_clinic
 from phitrail.demo.notes import Progress, load_notes
 from phitrail.demo.run import Run, run_clinic
 from phitrail.errors import StorageError
-from phitrail.events.codes import Log
-from phitrail.sdk import Trail, connect
+from phitrail.events.codes import EventType, Log, Outcome
+from phitrail.sdk import SecurityEvent, Trail, connect
 from phitrail.tlog.layout import public_checkpoint
 
 TENANT = "clinic.example"
+ATTEMPTS = 12
+INTRUDER, INTRUDER_ADDRESS = "temp-0099", "198.51.100.7"
+"""Nobody of the staff, from an address that no house has (RFC 5737)."""
 
 Stage: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 """Begins a stage of the work under a name; gives what to tell its progress to."""
@@ -74,7 +78,25 @@ def run_day(
         run = run_clinic(
             trail, clinic, notes, questions=questions, seed=seed, progress=tell
         )
+        attack(trail)
     return Day(run, len(notes), outside)
+
+
+def attack(trail: Trail) -> None:
+    """Let somebody try again and again to steer the model, as its gateway would record it.
+
+    Raises:
+        StorageError: the trail could not take a record.
+    """
+    for _ in range(ATTEMPTS):
+        trail.record(
+            SecurityEvent(
+                event_type=EventType.AI_INJECTION_ATTEMPT,
+                user_id=INTRUDER,
+                source_ip=INTRUDER_ADDRESS,
+                outcome=Outcome.DENIED,
+            )
+        )
 
 
 def carry_out(trail: Trail, directory: Path) -> dict[str, bytes]:
