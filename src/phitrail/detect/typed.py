@@ -1,4 +1,4 @@
-"""What a rule means: the one typed form that both executors read (ADR to follow: windows).
+"""What a rule means: the one typed form that both executors read (ADR 0013).
 
 A selection is a tree of tests on fields. A correlation counts, sums or orders the events that
 selections match, by group, in a window.
