@@ -18,7 +18,9 @@ from phitrail.events.codes import Log
 
 SECOND = 1_000_000
 LATENESS = 40 * SECOND
-CASES = 2_000 if os.environ.get("PHITRAIL_LONG") else 300
+CASES = 200
+if os.environ.get("PHITRAIL_LONG"):
+    CASES = 500 if os.environ.get("PHITRAIL_CI") else 2_000
 
 TYPES = ("phi_read", "phi_access_denied", "access_closed", "phi_export")
 FIELDS = ("event_type", "user_id", "facility_id", "input_tokens", "patient", "source_ip",
@@ -237,14 +239,17 @@ def by_sql(rules: Sequence[Rule], events: Sequence[Event]) -> set[tuple[object, 
         database.execute(
             f"CREATE TABLE audit_events (at_us BIGINT, event_id VARCHAR, {declared})"
         )
+        values: list[object] = []
         for event in events:
-            values = [event.at, event.event_id]
+            values += [event.at, event.event_id]
             values += [
                 list(v) if isinstance(v, tuple) else v
                 for v in (event.row.get(name) for name in FIELDS)
             ]
-            marks = ", ".join("?" * len(values))
-            database.execute(f"INSERT INTO audit_events VALUES ({marks})", values)
+        if events:
+            marks = ", ".join("?" * (2 + len(FIELDS)))
+            rows = ", ".join([f"({marks})"] * len(events))
+            database.execute(f"INSERT INTO audit_events VALUES {rows}", values)
         told = set()
         for rule in rules:
             query = episodes_query(rule)

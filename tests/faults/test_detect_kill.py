@@ -22,7 +22,7 @@ from phitrail.sdk.connect import connect
 
 ROUNDS = 10
 MOST_LINES = 400
-ROUNDS_LONG = 1_000
+ROUNDS_LONG = 40 if os.environ.get("PHITRAIL_CI") else 1_000
 
 
 def run_until_killed(directory: Path, number: int, lines: int) -> int:
@@ -109,6 +109,7 @@ def refusals_of(directory: Path) -> Counter[str]:
     )
 
 
+@pytest.mark.timeout(300)
 def test_kill_9_loses_and_doubles_no_alert(trail_dir: Path) -> None:
     """An alert that a crash swallows is an attack that nobody hears of."""
     kill_rounds(trail_dir, ROUNDS, seed=1)
