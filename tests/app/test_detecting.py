@@ -109,7 +109,8 @@ def judging(
     now: datetime = NOW,
 ) -> Iterator[Judging]:
     """Open a trail and judge it; leaving is as a crash: nothing is kept that was not."""
-    trail, state = open_trail(directory), DetectState(directory)
+    trail = open_trail(directory)
+    state = DetectState(directory, trail.log_keys[Log.AUDIT.value])
     rules = rules_of(rule_file() if files is None else files)
     engine = Engine(trail, TRAIL_ID, state, rules, settings or DetectSection())
     try:

@@ -6,7 +6,9 @@
    anew judges the same pieces again and makes the same alerts.
 2. `coverage` says for each rule which time it judged, how many windows, and how many alerts
    it made; `gap` where it could not. `standing` is what `status` shows.
-3. Nothing here is evidence: without the file, detection begins anew where the logs begin.
+3. What the tail remembers names users and addresses, so the snapshot is sealed as the audit
+   log's entries are: a copy of the disk without the keys says nothing of anybody.
+4. Nothing here is evidence: without the file, detection begins anew where the logs begin.
 """
 
 import sqlite3
@@ -18,10 +20,12 @@ from typing import Any
 
 from phitrail.durable.database import open_database, storage_error, transaction
 from phitrail.events.codes import Log
+from phitrail.tlog.log_keys import LogKeys
 
 DETECT = "state/detect.db"
 DETECT_LOCK = "state/detect.lock"
 KEPT_GAPS = 1_000
+_CONTEXT = b"phitrail/detect-snapshot/v1"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshot (
@@ -113,12 +117,17 @@ NOWHERE = Batch((0,) * len(_LOGS), 0)
 class DetectState:
     """The database; used by the one who holds the lock of detection."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keys: LogKeys) -> None:
         """Open it, or make it.
+
+        Args:
+            directory: the trail.
+            keys: what seals and opens the entries of the audit log.
 
         Raises:
             StorageError: it cannot be opened.
         """
+        self._seal, self._open = keys.seal, keys.open
         self._database = open_database(directory / DETECT, schema=_SCHEMA)
 
     def close(self) -> None:
@@ -126,9 +135,15 @@ class DetectState:
         self._database.close()
 
     def snapshot(self) -> tuple[Batch, bytes] | None:
-        """Read where the tail stood, and what it remembered."""
+        """Read where the tail stood, and what it remembered.
+
+        Raises:
+            IntegrityError: it was altered, or its key is not here.
+        """
         row = self._one("SELECT audit, security, quality, clock_us, tail FROM snapshot")
-        return None if row is None else (Batch(tuple(row[:3]), row[3]), row[4])
+        if row is None:
+            return None
+        return Batch(tuple(row[:3]), row[3]), self._open(row[4], _CONTEXT)
 
     def batches(self) -> tuple[Batch, ...]:
         """List what was judged since, in order."""
@@ -156,11 +171,12 @@ class DetectState:
         Raises:
             StorageError: it was not kept.
         """
+        sealed = self._seal(tail, _CONTEXT)
         with transaction(self._database):
             self._database.execute("DELETE FROM batch")
             self._database.execute(
                 "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?)",
-                (*at.ends, at.clock_us, tail),
+                (*at.ends, at.clock_us, sealed),
             )
 
     def report(

@@ -26,7 +26,7 @@ from phitrail.detect.digest import digest_of
 from phitrail.durable.lock import FileLock
 from phitrail.errors import InputError, PhitrailError, StorageError
 from phitrail.events.audit import AuditEvent, CallerEvent
-from phitrail.events.codes import ActorType, Assurance, AttributionBasis, EventType
+from phitrail.events.codes import ActorType, Assurance, AttributionBasis, EventType, Log
 from phitrail.events.ids import format_time, new_uuid7
 from phitrail.tlog.journal import Journal
 
@@ -133,7 +133,7 @@ class _Work:
 
     def __init__(self, trail: Trail, trail_id: str, lock: FileLock) -> None:
         self._trail, self._trail_id, self._lock = trail, trail_id, lock
-        self._state = DetectState(trail.directory)
+        self._state = DetectState(trail.directory, trail.log_keys[Log.AUDIT.value])
         self._engine: Engine | None = None
         self._rules_error = ""
         now_us = clock.monotonic_us()
