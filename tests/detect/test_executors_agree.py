@@ -18,7 +18,7 @@ from phitrail.events.codes import Log
 
 SECOND = 1_000_000
 LATENESS = 40 * SECOND
-CASES = 200
+CASES = 100
 if os.environ.get("PHITRAIL_LONG"):
     CASES = 500 if os.environ.get("PHITRAIL_CI") else 2_000
 

@@ -20,7 +20,7 @@ from phitrail.events.codes import AlertState, EventType, Log
 from phitrail.events.security import SecurityEvent
 from phitrail.sdk.connect import connect
 
-ROUNDS = 10
+ROUNDS = 5
 MOST_LINES = 400
 ROUNDS_LONG = 40 if os.environ.get("PHITRAIL_CI") else 1_000
 
