@@ -113,13 +113,14 @@ def check_stands(directory: Path) -> None:
     assert not verify_trail(directory, deep=True).findings
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("of_files", [True, False], ids=["files", "journal"])
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize(
     "change",
     [
         rotate_secrets,
-        pytest.param(rotate_wrapping, marks=pytest.mark.long),
+        rotate_wrapping,
         retire_wrapping,
     ],
 )
