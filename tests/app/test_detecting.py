@@ -1,20 +1,29 @@
 """Rows that are committed become alerts in the security log: once, and whatever happens."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from tests.trails import NOW, event_id, read_leaves
 
 from phitrail.app.config import DetectSection
 from phitrail.app.detect_engine import Engine
-from phitrail.app.detect_state import Batch, DetectState, read_report
+from phitrail.app.detect_state import (
+    DETECT,
+    NOWHERE,
+    Batch,
+    DetectState,
+    read_report,
+)
 from phitrail.app.detecting import Detector
 from phitrail.app.rules import RuleFiles, rules_of
 from phitrail.app.wiring import Trail, open_trail
+from phitrail.errors import IntegrityError
 from phitrail.events.alert import Alert
 from phitrail.events.audit import AuditEvent
 from phitrail.events.canonical import CallerRecord
@@ -365,3 +374,23 @@ def test_two_programs_do_not_both_judge(trail_dir: Path) -> None:
             each.close()
         assert threading.active_count() == before
         assert [each.failure for each in detectors] == [None, None]
+
+
+def test_a_snapshot_that_was_altered_is_refused_and_says_what_to_do(
+    trail_dir: Path,
+) -> None:
+    """A state in which somebody's count was reset would let him begin anew."""
+    with judging(trail_dir) as judged:
+        judged.state.keep_snapshot(NOWHERE, b"what is remembered")
+        assert judged.state.snapshot() == (NOWHERE, b"what is remembered")
+    with closing(sqlite3.connect(trail_dir / DETECT)) as database:
+        (sealed,) = database.execute("SELECT tail FROM snapshot").fetchone()
+        altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        database.execute("UPDATE snapshot SET tail = ?", (altered,))
+        database.commit()
+
+    assert b"remembered" not in sealed
+    with closing(open_trail(trail_dir)) as trail:
+        state = DetectState(trail_dir, trail.log_keys[Log.AUDIT.value])
+        with closing(state), pytest.raises(IntegrityError, match="remove the file"):
+            state.snapshot()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from phitrail.durable.database import open_database, storage_error, transaction
+from phitrail.errors import IntegrityError
 from phitrail.events.codes import Log
 from phitrail.tlog.log_keys import LogKeys
 
@@ -143,7 +144,14 @@ class DetectState:
         row = self._one("SELECT audit, security, quality, clock_us, tail FROM snapshot")
         if row is None:
             return None
-        return Batch(tuple(row[:3]), row[3]), self._open(row[4], _CONTEXT)
+        try:
+            return Batch(tuple(row[:3]), row[3]), self._open(row[4], _CONTEXT)
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"{DETECT}: what detection remembers does not open ({error}); keep a copy "
+                "as evidence, then remove the file: everything is judged anew, and no "
+                "alert is recorded twice"
+            ) from error
 
     def batches(self) -> tuple[Batch, ...]:
         """List what was judged since, in order."""
