@@ -6,7 +6,7 @@ entry references; subjects stand as surrogates.
 
 import msgspec
 
-from phitrail.events.codes import AlertState, Disposition, Severity
+from phitrail.events.codes import AlertState, Disposition, QualityMetric, Severity
 from phitrail.events.shapes import (
     Citation,
     Count,
@@ -16,6 +16,7 @@ from phitrail.events.shapes import (
     Nonce,
     OpaqueId,
     Sha256Hex,
+    Signed,
     Surrogate,
     Term,
     Timestamp,
@@ -32,7 +33,12 @@ class Alert(
     tag_field="schema",
     tag="phitrail/alert/v1",
 ):
-    """One move of one alert; its window is (`window_start`, `window_end`]."""
+    """One move of one alert; its window is (`window_start`, `window_end`].
+
+    An alert of a quality test holds the metric, the effect (candidate less baseline) with its
+    interval in millionths of the metric's unit, the e-value in thousandths (capped), both
+    sample sizes and how many tests were looked at together.
+    """
 
     alert_id: OpaqueId
     rule_id: OpaqueId
@@ -56,6 +62,16 @@ class Alert(
     facility_id: Term | None = None
     ai_model_id: ModelName | None = None
     ai_model_version: ModelName | None = None
+
+    metric: QualityMetric | None = None
+    baseline_version: ModelName | None = None
+    effect_e6: Signed | None = None
+    effect_low_e6: Signed | None = None
+    effect_high_e6: Signed | None = None
+    e_value_e3: Count | None = None
+    sample_count: Count | None = None
+    baseline_count: Count | None = None
+    family_size: Count | None = None
 
     assigned_to: OpaqueId | None = None
     disposition: Disposition | None = None

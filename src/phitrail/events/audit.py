@@ -17,6 +17,7 @@ from phitrail.events.codes import (
     ActorType,
     Assurance,
     AttributionBasis,
+    CareRelationship,
     DeidStatus,
     EventType,
     GuardDecision,
@@ -24,8 +25,10 @@ from phitrail.events.codes import (
     Outcome,
     OutputKind,
     PurposeOfUse,
+    Relation,
     ReviewAction,
     Sensitivity,
+    UserState,
 )
 from phitrail.events.protected import Protected
 from phitrail.events.shapes import (
@@ -40,6 +43,7 @@ from phitrail.events.shapes import (
     NoteSignature,
     OpaqueId,
     Sha256Hex,
+    Signed,
     Surrogate,
     SurrogateOrUnknown,
     Term,
@@ -67,7 +71,10 @@ class AuditEvent(
 
     `records` are (patient, record, resource type) triples; an unknown patient is empty and
     `patient_unknown` is true. Hashes of text are keyed (HMAC-SHA256), exact and normalised.
-    `response_phi_detected` is absent when no scan ran.
+    `response_phi_detected` is absent when no scan ran. What the house's own lists said of
+    user and patients at that time is absent where no list said anything;
+    `unexplained_relations` are to patients without a known care relationship.
+    `local_offset_s` is how far the facility's clock was ahead of UTC.
     """
 
     event_type: EventType
@@ -96,6 +103,13 @@ class AuditEvent(
     phi_fields_accessed: tuple[FieldName, ...] = ()
     sensitivity: tuple[Sensitivity, ...] = ()
     deid_status: DeidStatus | None = None
+
+    user_state: UserState | None = None
+    on_shift: bool | None = None
+    care_relationship: CareRelationship | None = None
+    relations: tuple[Relation, ...] = ()
+    unexplained_relations: tuple[Relation, ...] = ()
+    local_offset_s: Signed | None = None
 
     action: Action | None = None
     outcome: Outcome | None = None

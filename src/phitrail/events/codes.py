@@ -90,6 +90,13 @@ class EventType(StrEnum):
     GUARD_FAILED = "guard_failed"
     GATEWAY_DECIDED = "gateway_decided"
     DETECTION_DEGRADED = "detection_degraded"
+    CLOCK_SKEWED = "clock_skewed"
+    ALERT_OVERDUE = "alert_overdue"
+    ACCESS_UNCLOSED = "access_unclosed"
+    REVIEW_OVERDUE = "review_overdue"
+    DORMANT_USER_ACTIVE = "dormant_user_active"
+    FACTS_LOADED = "facts_loaded"
+    ROLLOUT_ACCEPTED = "rollout_accepted"
     INTEGRITY_FAILED = "integrity_failed"
 
 
@@ -101,6 +108,8 @@ _SECURITY_TYPES = frozenset(
         EventType.GUARD_FAILED,
         EventType.GATEWAY_DECIDED,
         EventType.DETECTION_DEGRADED,
+        EventType.CLOCK_SKEWED,
+        EventType.ALERT_OVERDUE,
         EventType.INTEGRITY_FAILED,
         EventType.SESSION_DENIED,
     }
@@ -276,6 +285,34 @@ class IdentifierClass(StrEnum):
     CLINICAL_CODE = "clinical_code"
 
 
+class UserState(StrEnum):
+    """What the house's own list of people said of a user at that time."""
+
+    EMPLOYED = "employed"
+    ON_LEAVE = "on_leave"
+    LEFT = "left"
+
+
+class CareRelationship(StrEnum):
+    """For how many of the patients of an event a care relationship was known."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
+
+
+class Relation(StrEnum):
+    """What a patient is to the user, or to the public, apart from care."""
+
+    SELF = "self"
+    HOUSEHOLD = "household"
+    COWORKER = "coworker"
+    SAME_SURNAME = "same_surname"
+    NEIGHBOUR = "neighbour"
+    VIP = "vip"
+    DECEASED = "deceased"
+
+
 class FinishReason(StrEnum):
     """Why the model stopped (after `gen_ai.response.finish_reasons`)."""
 
@@ -305,6 +342,29 @@ class FlagReason(StrEnum):
     MISSING_CITATION = "missing_citation"
     TONE = "tone"
     OTHER = "other"
+
+
+class QualityMetric(StrEnum):
+    """What is measured of a model without its words; `quality.metrics` says how."""
+
+    REQUESTS = "requests"
+    LATENCY_MEAN = "latency_mean"
+    LATENCY_P95 = "latency_p95"
+    CACHE_HIT_RATE = "cache_hit_rate"
+    CONTENT_FILTER_RATE = "content_filter_rate"
+    DISCLAIMER_RATE = "disclaimer_rate"
+    CITATIONS_MEAN = "citations_mean"
+    TOP_SCORE_MEAN = "top_score_mean"
+    POSITIVE_RATE = "positive_rate"
+    FLAG_RATE = "flag_rate"
+    TRUNCATION_RATE = "truncation_rate"
+    ERROR_RATE = "error_rate"
+    REFUSAL_RATE = "refusal_rate"
+    GUARD_HIT_RATE = "guard_hit_rate"
+    RESPONSE_RATE = "response_rate"
+    FIRST_TOKEN_P95 = "first_token_p95"
+    EMPTY_RETRIEVAL_RATE = "empty_retrieval_rate"
+    PROMPT_CACHE_RATE = "prompt_cache_rate"
 
 
 class AlertState(StrEnum):

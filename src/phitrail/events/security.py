@@ -21,6 +21,7 @@ from phitrail.events.shapes import (
     Nonce,
     OpaqueId,
     Sha256Hex,
+    Signed,
     Term,
     Timestamp,
     Uuid7,
@@ -47,6 +48,7 @@ class SecurityEvent(
     source_ip: IpAddress | None = None
     use_case: Term | None = None
     facility_id: Term | None = None
+    local_offset_s: Signed | None = None
     service_component: Term | None = None
     request_id: OpaqueId | None = None
     session_id: OpaqueId | None = None
