@@ -1,0 +1,141 @@
+"""The values of one metric, row by row: what a test of two versions is fed with.
+
+Order is by the time of the request, then by its id, and so the same whenever it is read.
+Of each request as much is known as the maturity says (`quality.as_of`), so both versions
+have had the same time to be rated.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from phitrail.errors import InputError
+from phitrail.projection.tables import Tables
+from phitrail.quality.as_of import AsOf
+from phitrail.quality.metric import IS_RATED, Metric, Source
+
+HOURS_A_WEEK: Final = 168
+NO_RATER: Final = -1
+_MONDAY_US: Final = 4 * 86_400 * 1_000_000
+"""1970-01-05, the first Monday of the epoch."""
+_HOUR_US: Final = 3_600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """One metric of one version in one use case, sorted by (time, request id).
+
+    Attributes:
+        at_us: time of the request, microseconds since 1970; int64, shape (n,).
+        value: the metric's value of the row, in its unit; float64, shape (n,).
+        stratum: hour of the week (UTC, Monday 0 h is 0) + 168 x facility; int32, (n,).
+        rater: number of the rater, -1 without; int32, (n,). Numbers of facilities and
+            raters mean the same in all that were read together, and nothing else.
+    """
+
+    at_us: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    stratum: npt.NDArray[np.int32]
+    rater: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.at_us)
+
+
+def read_observations(
+    tables: Tables,
+    metric: Metric,
+    versions: Sequence[str],
+    use_case: str | None,
+    as_of: datetime,
+    maturity: timedelta,
+    *,
+    since: datetime | None = None,
+) -> Mapping[str, Observations]:
+    """Read the rows of a metric for some versions of a model.
+
+    Args:
+        tables: the open tables.
+        metric: which metric.
+        versions: which values of `model_version`.
+        use_case: which use case; all of them when absent.
+        as_of: what was known by then.
+        maturity: for how long ratings of a request count; how old it must be.
+        since: leave out requests up to then.
+
+    Raises:
+        InputError: no version is named, or one twice.
+        StorageError: a file cannot be read.
+    """
+    if not versions or len(set(versions)) != len(versions):
+        raise InputError.for_field("versions", "one or more, each once")
+    view = AsOf(as_of, maturity)
+    rows = tables.ask(
+        _select(metric, view, since, len(versions), has_use_case=use_case is not None),
+        [*versions, *([] if use_case is None else [use_case])],
+    )
+    return _split(rows.combine_chunks(), versions)
+
+
+def _select(
+    metric: Metric,
+    view: AsOf,
+    since: datetime | None,
+    versions: int,
+    *,
+    has_use_case: bool,
+) -> str:
+    wanted = f" AND model_version IN ({', '.join('?' * versions)})"
+    if has_use_case:
+        wanted += " AND use_case = ?"
+    requests = f"{view.requests(since)}{wanted}"
+    order = "idx"
+    if metric.source is Source.FEEDBACK:
+        order = "rating_idx"
+        rows = view.ratings("requests")
+    else:
+        rows = "SELECT *, CAST(NULL AS VARCHAR) AS rater FROM requests"
+        if metric.needs_ratings:
+            rows = (
+                "SELECT r.*, CAST(NULL AS VARCHAR) AS rater, g.idx IS NOT NULL AS "
+                f"{IS_RATED} FROM requests AS r LEFT JOIN (SELECT DISTINCT idx FROM "
+                f"({view.ratings('requests')}) AS g) AS g ON g.idx = r.idx"
+            )
+    return (
+        f"WITH requests AS ({requests}) "
+        "SELECT model_version, timestamp_utc, facility_id, rater, "
+        f"CAST({metric.value} AS DOUBLE) AS observed FROM ({rows}) AS o "
+        f"WHERE {metric.counted} ORDER BY timestamp_utc, request_id, {order}"
+    )
+
+
+def _split(rows: pa.Table, versions: Sequence[str]) -> Mapping[str, Observations]:
+    at_us = rows["timestamp_utc"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    hour = (at_us - _MONDAY_US) // _HOUR_US % HOURS_A_WEEK
+    facility = _numbered(rows["facility_id"]) + 1
+    stratum = (hour + HOURS_A_WEEK * facility).astype(np.int32)
+    rater = _numbered(rows["rater"]).astype(np.int32)
+    value = rows["observed"].to_numpy()
+    version = rows["model_version"]
+    found = {}
+    for one in versions:
+        is_it = pc.equal(version, one).to_numpy()
+        found[one] = Observations(
+            at_us[is_it], value[is_it], stratum[is_it], rater[is_it]
+        )
+    return found
+
+
+def _numbered(texts: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Number texts by their order; -1 where there is none."""
+    known = pc.unique(texts).drop_null()
+    ranked = known.take(pc.sort_indices(known))
+    numbers = pc.fill_null(pc.index_in(texts, value_set=ranked), NO_RATER)
+    return np.asarray(numbers.to_numpy()).astype(np.int64)
