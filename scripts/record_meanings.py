@@ -204,6 +204,7 @@ EVENT_TYPES = {
     "containment_started": "accesses of somebody or something are refused for now",
     "containment_confirmed": "a second person confirmed a containment",
     "containment_ended": "a containment ended",
+    "containment_breached": "somebody or something under containment had access all the same",
     "retention_pruned": "entries past their time were removed",
     "retention_hold_placed": "a legal hold was placed",
     "retention_hold_released": "a legal hold was released",

@@ -107,6 +107,7 @@ taxonomy: sigma
 scope: [server]
 x_control: [164.312(b), 164.308(a)(1)(ii)(D)]
 x_response: do it
+x_containment: [user_id, source_ip]
 x_suppress: 90s
 x_window: sliding
 x_tests: []
@@ -128,6 +129,7 @@ x_tests: []
         ("164.312(b)", "164.308(a)(1)(ii)(D)"),
     )
     assert (head.response, head.suppress_us) == ("do it", 90_000_000)
+    assert head.containment == ("user_id", "source_ip")
     assert list(found.tests) == [head.rule_id]
 
 
@@ -154,6 +156,7 @@ x_tests: []
         ("name: read", f"x_suppress: {CANARY}", "3:13: must be a number and s, m, h"),
         ("name: read", "x_suppress: 0s", "3:13: must be a number and s, m, h"),
         ("name: read", "x_suppress: 32d", "31 days at most"),
+        ("name: read", f"x_containment: {CANARY}", "3:16: must be of user_id, source_ip"),
         ("name: read", "x_response: [do]", "3:13: x_response must be text"),
         ("product: phitrail, ", "", "4:12: lacks product"),
         ("product: phitrail", f"product: {CANARY}", "4:22: must be phitrail"),

@@ -5,7 +5,7 @@ Each is read from a node and refused with its place, and nothing of what stands 
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar, get_args
@@ -82,6 +82,18 @@ def read_texts(node: Node | None) -> tuple[str, ...]:
     if isinstance(node.value, str):
         return (node.text("this"),)
     return tuple(one.text("each of these") for one in node.items("this"))
+
+
+def read_listed(node: Node | None, known: Collection[str]) -> tuple[str, ...]:
+    """Read words of a list that is known; nothing where there is none.
+
+    Raises:
+        InputError: one of them is not of the list.
+    """
+    words = read_texts(node)
+    if node is not None and not set(words) <= set(known):
+        raise node.place.refuse(f"must be of {', '.join(known)}")
+    return words
 
 
 def optional_text(keys: Mapping[str, Node], name: str) -> str:

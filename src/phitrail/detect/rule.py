@@ -5,15 +5,17 @@
 2. `logsource` must be product `phitrail` and a log as service.
 3. A correlation names its rules by id or name, in this set of files; circles are refused.
 4. A filter's selections are added to the rules that it names: what it selects is left out.
-5. `x_control` paragraphs of law, `x_response` what to do, `x_suppress` for how long further
-   notifications of an alert are held back (records never are), `x_window` which must be
-   `sliding`, `x_tests` examples (`detect.rule_tests`).
+5. `x_control` paragraphs of law, `x_response` what to do, `x_containment` which subjects of an
+   alert to contain, `x_suppress` for how long further notifications of an alert are held back
+   (records never are), `x_window` which must be `sliding`, `x_tests` examples
+   (`detect.rule_tests`).
 6. Ids are UUIDs and stand once in the set.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from phitrail.detect.alerts import SUBJECTS
 from phitrail.detect.condition import read_condition
 from phitrail.detect.parts import (
     check_names,
@@ -21,6 +23,7 @@ from phitrail.detect.parts import (
     optional_text,
     read_citations,
     read_code,
+    read_listed,
     read_span,
     read_texts,
     read_truth,
@@ -50,7 +53,7 @@ _HEAD_KEYS = frozenset(
     modified tags scope fields falsepositives level""".split()
 )
 _EXTENSIONS = frozenset(
-    {"x_window", "x_suppress", "x_control", "x_response", "x_tests"}
+    {"x_window", "x_suppress", "x_control", "x_response", "x_containment", "x_tests"}
 )
 MOST_RULES = 1_000
 MOST_CHAIN = 4
@@ -298,6 +301,7 @@ def _head(node: Node, keys: dict[str, Node]) -> Head:
         tags=read_texts(keys.get("tags")),
         controls=read_citations(keys.get("x_control")),
         response=optional_text(keys, "x_response"),
+        containment=read_listed(keys.get("x_containment"), SUBJECTS),
         suppress_us=read_span(keys["x_suppress"]) if "x_suppress" in keys else 0,
         judges_sources=read_truth(generate),
     )

@@ -125,8 +125,9 @@ class Selection:
 class Head:
     """What a rule says of itself.
 
-    `controls` are paragraphs of law; `response` says what whoever is paged does next. Where it
-    `judges_sources`, the rules that it is over make alerts of their own as well.
+    `controls` are paragraphs of law; `response` says what whoever is paged does next, and
+    `containment` which subjects of its alert to contain. Where it `judges_sources`, the rules
+    that it is over make alerts of their own as well.
     """
 
     rule_id: str
@@ -141,6 +142,7 @@ class Head:
     tags: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     response: str = ""
+    containment: tuple[str, ...] = ()
     suppress_us: int = 0
     judges_sources: bool = False
 

@@ -66,6 +66,7 @@ class EventType(StrEnum):
     CONTAINMENT_STARTED = "containment_started"
     CONTAINMENT_CONFIRMED = "containment_confirmed"
     CONTAINMENT_ENDED = "containment_ended"
+    CONTAINMENT_BREACHED = "containment_breached"
     RETENTION_PRUNED = "retention_pruned"
     RETENTION_HOLD_PLACED = "retention_hold_placed"
     RETENTION_HOLD_RELEASED = "retention_hold_released"
