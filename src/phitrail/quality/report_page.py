@@ -37,7 +37,7 @@ STATE_WORDS: Final = {
     "ok": "● not worse so far",
     "improved": "■ better",
     "insufficient": "✚ too few",
-    "withheld": "– withheld",
+    "withheld": "○ withheld",
 }
 
 
