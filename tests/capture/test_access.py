@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.trails import NOW
 
-from phitrail.capture.access import AccessLife, ModelCall, protect_records
+from phitrail.capture.access import AccessLife, protect_records
+from phitrail.capture.model_call import ModelCall
 from phitrail.capture.text_hash import TextHasher
 from phitrail.errors import InputError
 from phitrail.events.audit import AuditEvent

@@ -12,11 +12,12 @@ This module makes the events and keeps the order; whoever drives it (the SDK, a 
 records them before going on. It reads no clock and writes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from phitrail.capture.model_call import ModelCall, entry_fields, measured
 from phitrail.capture.text_hash import TextHasher
 from phitrail.capture.verdict import Verdict, guard_events
 from phitrail.errors import InputError
@@ -66,19 +67,6 @@ _WHO_FIELDS = _MORE_FIELDS - {
 """What holds for every event of an access: who, where and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCall:
-    """What is known of a model's work when it is done; times in microseconds."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    finish_reason: FinishReason | None = None
-    citation_count: int | None = None
-    retrieval_scores_e6: tuple[int, ...] = ()
-    cache_hit: bool | None = None
-    disclaimer_present: bool | None = None
-
-
 @dataclass(slots=True)
 class AccessLife:
     """One access from its first opening to its closing."""
@@ -88,7 +76,8 @@ class AccessLife:
     hasher: TextHasher
     assurance: Assurance = Assurance.ENFORCED
     is_closed: bool = False
-    _record_count: int = 0
+    _call: ModelCall = field(default_factory=ModelCall)
+    _retrieved: list[ProtectedRecords] = field(default_factory=list)
     _models: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -125,7 +114,7 @@ class AccessLife:
             {"action": action, **more, **self._hashes("query", query)},
             records=protect_records(records),
         )
-        self._record_count += len(records)
+        self._retrieved.append(opening.records)
         return opening
 
     def infer(
@@ -141,7 +130,7 @@ class AccessLife:
         model = {"ai_model_id": model_id, "ai_model_version": model_version}
         kind = (
             EventType.AI_INFERENCE_WITH_PHI
-            if self._record_count
+            if any(self._retrieved)
             else EventType.AI_INFERENCE
         )
         fields = {"action": Action.INFER, "resource_type": "ai_prompt", **more}
@@ -152,9 +141,19 @@ class AccessLife:
 
     def withdraw(self, opening: CallerEvent) -> None:
         """Take back an opening that could not be recorded: nothing came of it."""
-        self._record_count -= len(opening.records)
-        if opening.event_type is not EventType.PHI_READ:
+        if opening.event_type is EventType.PHI_READ:
+            self._retrieved.pop()
+        else:
             self._models.pop()
+
+    def measure(self, call: ModelCall | None = None, **measures: Any) -> None:  # noqa: ANN401 - fields of ModelCall, checked
+        """Add what is known of the model's work; it stands in the quality entry.
+
+        Raises:
+            InputError: names the field and the rule; nothing was added.
+        """
+        self.refuse_if_closed()
+        self._call = measured(self._call, call, measures)
 
     def reopen(self) -> None:
         """Take back a closing that could not be recorded."""
@@ -167,6 +166,7 @@ class AccessLife:
         *,
         released: str | None = None,
         latency_us: int | None = None,
+        first_token_us: int | None = None,
         call: ModelCall | None = None,
         verdict: Verdict | None = None,
     ) -> tuple[CallerRecord, ...]:
@@ -176,7 +176,7 @@ class AccessLife:
             InputError: the access is closed already.
         """
         self.refuse_if_closed()
-        call = call or ModelCall()
+        call = self._call = measured(self._call, call, {})
         hashes = self._hashes("response", released)
         self.is_closed = True  # a text that is refused closes nothing
         released_chars = hashes.pop("response_chars", None)
@@ -195,7 +195,8 @@ class AccessLife:
         )
         records: list[CallerRecord] = [closing]
         if self._models:
-            records.append(self._quality(outcome, now, latency_us, call))
+            timed = {"latency_us": latency_us, "time_to_first_token_us": first_token_us}
+            records.append(self._quality(outcome, now, timed, verdict))
         if verdict is not None:
             records += guard_events(
                 verdict,
@@ -214,9 +215,22 @@ class AccessLife:
         return self._models[-1] if self._models else {}
 
     def _quality(
-        self, outcome: Outcome, now: datetime, latency_us: int | None, call: ModelCall
+        self,
+        outcome: Outcome,
+        now: datetime,
+        timed: Mapping[str, int | None],
+        verdict: Verdict | None,
     ) -> QualityEntry:
-        scores = call.retrieval_scores_e6
+        records = [record for opened in self._retrieved for record in opened]
+        found = [record for _, record, _ in records] if self._retrieved else None
+        said = entry_fields(self._call, found, self.hasher)
+        fields = {**timed, **{n: v for n, v in said.items() if v is not None}}
+        if outcome is Outcome.FAILED:
+            fields["finish_reason"] = FinishReason.ERROR
+        if verdict is not None:
+            fields["guard_decision"] = verdict.done
+            if verdict.has_failed:
+                fields.setdefault("error_code", verdict.reason)
         return QualityEntry(
             event_id=new_uuid7(now),
             request_id=self.who.get("request_id", self.access_id),
@@ -225,18 +239,7 @@ class AccessLife:
             model_version=self._model["ai_model_version"],
             use_case=self.who.get("use_case"),
             facility_id=self.who.get("facility_id"),
-            input_tokens=call.input_tokens,
-            output_tokens=call.output_tokens,
-            latency_us=latency_us,
-            retrieved_count=self._record_count,
-            retrieval_scores_e6=scores,
-            top_retrieval_score_e6=max(scores) if scores else None,
-            cache_hit=call.cache_hit,
-            disclaimer_present=call.disclaimer_present,
-            citation_count=call.citation_count,
-            finish_reason=FinishReason.ERROR
-            if outcome is Outcome.FAILED
-            else call.finish_reason,
+            **fields,
         )
 
     def _opening(

@@ -11,7 +11,7 @@ with trail.access(user_id="dr-0012", user_role="physician", use_case="chart_qa")
 ```
 """
 
-from phitrail.capture.access import ModelCall
+from phitrail.capture.model_call import ModelCall
 from phitrail.events.audit import AuditEvent
 from phitrail.events.codes import EventType, FinishReason
 from phitrail.events.protected import Protected

@@ -4,13 +4,16 @@
 with trail.access(user_id="dr-0012", user_role="physician", use_case="chart_qa") as a:
     a.retrieved([(patient, record, "DocumentReference")], query=question)
     a.infer(model_id="m", model_version="1")
-    return a.release(answer)
+    return a.release(answer, input_tokens=812, output_tokens=96)
 ```
 
 Each call returns once its record is durable; if the log cannot take it, it raises and
 nothing goes on. Leaving the block without a release closes the access as
 `not_released`, by an exception as `failed`. A stream (`sdk.answer_stream`) that was begun
 may go on after its block; one that was not is closed with it.
+
+What is measured of the model (`measure`, or by name at `release` and `stream`) makes the
+quality entry, in the transaction of the closing (`docs/quality-entries.md`).
 
 With a guard (`docs/guard-sdk.md`), what is released is the safe text; what the guard blocks or
 cannot scan is closed durably and raises. Its events stand in the transaction of the closing.
@@ -19,31 +22,21 @@ cannot scan is closed durably and raises. Its events stand in the transaction of
 from collections.abc import (
     AsyncIterable,
     Awaitable,
-    Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from phitrail.capture.access import AccessLife, ModelCall, Triple
-from phitrail.capture.guarding import AccessRecords
-from phitrail.capture.patient_identifiers import check_identifiers
-from phitrail.capture.verdict import Verdict
-from phitrail.errors import (
-    InputError,
-    OutcomeUnknownError,
-    PhitrailError,
-    StorageError,
-)
+from phitrail.capture.access import AccessLife, Triple
+from phitrail.capture.model_call import ModelCall
+from phitrail.errors import PhitrailError
 from phitrail.events.audit import CallerEvent
 from phitrail.events.canonical import CallerRecord
 from phitrail.events.codes import Outcome
-from phitrail.identity.aliases import Alias
 from phitrail.sdk import clock
+from phitrail.sdk.access_steps import AccessSteps
 from phitrail.sdk.answer_stream import (
     AnswerStream,
     AsyncAnswerStream,
@@ -69,95 +62,7 @@ class RecordsAsync(Protocol):
         """Record events as one; return once they are durable."""
 
 
-class _Life:
-    """What both forms of an access share: its life, its clock, its receipts."""
-
-    def __init__(self, life: AccessLife, guard: Guarded | None) -> None:
-        self._life = life
-        self._guard = guard
-        self._verdict: Verdict | None = None
-        self._began_us = clock.monotonic_us()
-        self._stream: AnswerStream | AsyncAnswerStream | None = None
-        self._receipts: list[Receipt] = []
-
-    @property
-    def access_id(self) -> str:
-        """The id that joins the openings and the closing of this access."""
-        return self._life.access_id
-
-    @property
-    def receipts(self) -> tuple[Receipt, ...]:
-        """The receipts of this access so far, in order."""
-        return tuple(self._receipts)
-
-    def _closing(
-        self, outcome: Outcome, released: str | None, call: ModelCall | None
-    ) -> tuple[CallerRecord, ...]:
-        return self._life.close(
-            outcome,
-            clock.now(),
-            released=released,
-            latency_us=clock.monotonic_us() - self._began_us,
-            call=call,
-            verdict=self._verdict if self._stream is None else self._stream.verdict,
-        )
-
-    def _known(
-        self, records: Sequence[Triple], identifiers: object
-    ) -> tuple[AccessRecords, list[Alias]]:
-        """Say what the guard knows with these records, once they are recorded."""
-        if self._guard is None:
-            check_identifiers(identifiers)
-            return AccessRecords(), []
-        return self._guard.prepare(records, identifiers)
-
-    def _released(self, verdict: Verdict | None, text: str) -> str:
-        """Return what may be shown, now that the closing is durable."""
-        if verdict is None:
-            return text
-        if verdict.is_refused:
-            raise verdict.refusal(self.access_id)
-        return verdict.safe_text
-
-    def _leaving(
-        self, error: BaseException | None
-    ) -> tuple[Outcome, str | None] | None:
-        """Say how leaving the block closes the access, if it does; stop its stream."""
-        if self._life.is_closed:
-            return None
-        stream = self._stream
-        if stream is None or not stream.is_begun:
-            outcome = Outcome.NOT_RELEASED if error is None else Outcome.FAILED
-            sent = None
-        elif error is None:
-            return None
-        else:
-            is_reader_gone = isinstance(error, GeneratorExit)
-            outcome = Outcome.PARTLY_RELEASED if is_reader_gone else Outcome.FAILED
-            sent = stream.sent
-        if stream is not None:
-            stream.stop()
-        return outcome, sent
-
-    @contextmanager
-    def _taken_back(self, take_back: Callable[[], None]) -> Iterator[None]:
-        """Undo a step of the access that was surely not recorded."""
-        try:
-            yield
-        except OutcomeUnknownError:
-            raise
-        except (InputError, StorageError):
-            take_back()
-            raise
-
-    def _check_streams_once(self) -> None:
-        if self._stream is not None or self._life.is_closed:
-            raise InputError.for_field(
-                "access", "is closed or streams already; begin a new one"
-            )
-
-
-class Access(_Life):
+class Access(AccessSteps):
     """One access, for threads."""
 
     def __init__(
@@ -214,7 +119,7 @@ class Access(_Life):
             InputError: names the field and the rule.
             StorageError: not recorded; the prompt must not go.
         """
-        return self._record(
+        receipt = self._record(
             self._life.infer(
                 clock.now(),
                 model_id=model_id,
@@ -223,55 +128,74 @@ class Access(_Life):
                 **more,
             )
         )
+        self._asked()
+        return receipt
 
-    def release(self, text: str, *, call: ModelCall | None = None) -> str:
+    def release(
+        self,
+        text: str,
+        *,
+        call: ModelCall | None = None,
+        **measures: Any,  # noqa: ANN401 - fields of ModelCall, checked
+    ) -> str:
         """Close the access durably, then return the text to be shown.
 
+        Args:
+            text: the answer; its keyed hash is kept, never its text.
+            call: what is known of the model's work.
+            measures: the same by name, as `measure` takes them.
+
         Raises:
-            InputError: the access is closed, or the text has no bytes.
+            InputError: the access is closed, the text has no bytes, or a measure breaks its
+                rule.
             RefusedError: the guard blocked the answer, or could not scan it.
             StorageError: not recorded; the text must not be shown.
         """
         text = checked_text(text, "text")
-        self._life.refuse_if_closed()
+        self._life.measure(call, **measures)
         verdict = None if self._guard is None else self._guard.scan(text)
         self._verdict = verdict
         if verdict is None:
-            self._close(Outcome.RELEASED, text, call)
+            self._close(Outcome.RELEASED, text)
         else:
             shown = None if verdict.is_refused else verdict.safe_text
-            self._close(verdict.outcome, shown, call)
+            self._close(verdict.outcome, shown)
         return self._released(verdict, text)
 
     def stream(
-        self, deltas: Iterable[str], *, call: ModelCall | None = None
+        self,
+        deltas: Iterable[str],
+        *,
+        call: ModelCall | None = None,
+        **measures: Any,  # noqa: ANN401 - fields of ModelCall, checked
     ) -> AnswerStream:
         """Pass on pieces of an answer; the last one only after the closing is durable.
 
         Begin to read within the block: a stream that was begun may then go on after it
         and closes the access at its end. A reader who stops early leaves
         `partly_released`, an error of the source `failed`, a stream that nobody began to
-        read `not_released`.
+        read `not_released`. What is known only at the end, such as tokens, is said by
+        `measure` before the last piece is given.
 
         Raises:
-            InputError: the access is closed or streams already.
+            InputError: the access is closed or streams already, or a measure breaks its rule.
             StorageError: the closing was not recorded; the last piece was held back.
             RefusedError: the guard blocked the answer, or could not scan it; what was not
                 given yet is not given.
         """
         self._check_streams_once()
+        self._life.measure(call, **measures)
         self._stream = stream = AnswerStream(
             deltas,
-            lambda outcome, sent: self._close(outcome, sent, call),
+            self._close,
+            on_first=self._answered,
             gate=None if self._guard is None else self._guard.gate(),
             access_id=self.access_id,
         )
         return stream
 
-    def _close(
-        self, outcome: Outcome, released: str | None, call: ModelCall | None = None
-    ) -> None:
-        closing = self._closing(outcome, released, call)
+    def _close(self, outcome: Outcome, released: str | None) -> None:
+        closing = self._closing(outcome, released)
         with self._taken_back(self._life.reopen):
             self._receipts.extend(self._trail.record_many(closing))
 
@@ -304,7 +228,7 @@ class Access(_Life):
             # and is counted as "outcome unknown, treated as released".
 
 
-class AsyncAccess(_Life):
+class AsyncAccess(AccessSteps):
     """One access, for event loops."""
 
     def __init__(
@@ -354,7 +278,7 @@ class AsyncAccess(_Life):
             InputError: names the field and the rule.
             StorageError: not recorded; the prompt must not go.
         """
-        return await self._record(
+        receipt = await self._record(
             self._life.infer(
                 clock.now(),
                 model_id=model_id,
@@ -363,54 +287,63 @@ class AsyncAccess(_Life):
                 **more,
             )
         )
+        self._asked()
+        return receipt
 
-    async def release(self, text: str, *, call: ModelCall | None = None) -> str:
-        """Close the access durably, then return the text to be shown.
+    async def release(
+        self,
+        text: str,
+        *,
+        call: ModelCall | None = None,
+        **measures: Any,  # noqa: ANN401 - fields of ModelCall, checked
+    ) -> str:
+        """Close the access durably, then return the text; see `Access.release`.
 
         Raises:
-            InputError: the access is closed, or the text has no bytes.
+            InputError: the access is closed, the text has no bytes, or a measure breaks its
+                rule.
             RefusedError: the guard blocked the answer, or could not scan it.
             StorageError: not recorded; the text must not be shown.
         """
         text = checked_text(text, "text")
-        self._life.refuse_if_closed()
+        self._life.measure(call, **measures)
         verdict = None if self._guard is None else await self._guard.scan_async(text)
         self._verdict = verdict
         if verdict is None:
-            await self._close(Outcome.RELEASED, text, call)
+            await self._close(Outcome.RELEASED, text)
         else:
             shown = None if verdict.is_refused else verdict.safe_text
-            await self._close(verdict.outcome, shown, call)
+            await self._close(verdict.outcome, shown)
         return self._released(verdict, text)
 
     def stream(
-        self, deltas: AsyncIterable[str], *, call: ModelCall | None = None
+        self,
+        deltas: AsyncIterable[str],
+        *,
+        call: ModelCall | None = None,
+        **measures: Any,  # noqa: ANN401 - fields of ModelCall, checked
     ) -> AsyncAnswerStream:
         """Pass on pieces of an answer; see `Access.stream`.
 
         Raises:
-            InputError: the access is closed or streams already.
+            InputError: the access is closed or streams already, or a measure breaks its rule.
             StorageError: the closing was not recorded; the last piece was held back.
             RefusedError: the guard blocked the answer, or could not scan it; what was not
                 given yet is not given.
         """
         self._check_streams_once()
-
-        async def close(outcome: Outcome, sent: str | None) -> None:
-            await self._close(outcome, sent, call)
-
+        self._life.measure(call, **measures)
         self._stream = stream = AsyncAnswerStream(
             deltas,
-            close,
+            self._close,
+            on_first=self._answered,
             gate=None if self._guard is None else self._guard.gate(),
             access_id=self.access_id,
         )
         return stream
 
-    async def _close(
-        self, outcome: Outcome, released: str | None, call: ModelCall | None = None
-    ) -> None:
-        closing = self._closing(outcome, released, call)
+    async def _close(self, outcome: Outcome, released: str | None) -> None:
+        closing = self._closing(outcome, released)
         with self._taken_back(self._life.reopen):
             self._receipts.extend(await self._trail.record_many(closing))
 

@@ -35,8 +35,11 @@ from phitrail.events.codes import Outcome
 class _Pieces:
     """What went out so far, and whether anything may go out still."""
 
-    def __init__(self, gate: Gate | None, access_id: str) -> None:
+    def __init__(
+        self, gate: Gate | None, access_id: str, on_first: Callable[[], None] | None
+    ) -> None:
         self._gate: Gate = gate or OpenGate()
+        self._on_first = on_first
         self._access_id = access_id
         self._sent: list[str] = []
         self._is_stopped = False
@@ -55,6 +58,14 @@ class _Pieces:
     def stop(self) -> None:
         """Give nothing any more: the access was closed in another way."""
         self._is_stopped = True
+
+    def _came(self, delta: str) -> str:
+        """Take what the model gave; tell of the first piece that is not empty."""
+        text = checked_text(delta, "deltas")
+        if text and self._on_first is not None:
+            self._on_first()
+            self._on_first = None
+        return text
 
     def _begin(self) -> None:
         if self._is_stopped:
@@ -101,8 +112,9 @@ class AnswerStream(_Pieces, Iterator[str]):
         *,
         gate: Gate | None = None,
         access_id: str = "",
+        on_first: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(gate, access_id)
+        super().__init__(gate, access_id, on_first)
         self._close = close
         self._pieces = self._pass_on(deltas)
 
@@ -133,7 +145,7 @@ class AnswerStream(_Pieces, Iterator[str]):
         held: str | None = None
         try:
             for delta in deltas:
-                piece = self._gate.feed(checked_text(delta, "deltas"))
+                piece = self._gate.feed(self._came(delta))
                 if self._is_refused:
                     held = self._up_to_the_span(held, piece)
                     break
@@ -172,8 +184,9 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
         *,
         gate: Gate | None = None,
         access_id: str = "",
+        on_first: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(gate, access_id)
+        super().__init__(gate, access_id, on_first)
         self._close = close
         self._pieces = self._pass_on(deltas)
 
@@ -204,7 +217,7 @@ class AsyncAnswerStream(_Pieces, AsyncIterator[str]):
         held: str | None = None
         try:
             async for delta in deltas:
-                piece = await self._gate.feed_async(checked_text(delta, "deltas"))
+                piece = await self._gate.feed_async(self._came(delta))
                 if self._is_refused:
                     held = self._up_to_the_span(held, piece)
                     break
