@@ -16,6 +16,7 @@ What is written here is SQL over the views `model_requests`, `feedback` and `rol
 the dialect of DuckDB, and of it what other engines have too (`quality.sql`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -63,21 +64,22 @@ class AsOf:
             f"AND timestamp_utc <= {moment(self.until)}{after}"
         )
 
-    def ratings(self, requests: str) -> str:
-        """Write the ratings that count, each with the columns of its request.
+    def ratings(self, requests: str, keep: Sequence[str]) -> str:
+        """Write the ratings that count.
 
         Args:
-            requests: a table or query with columns of requests, `idx`, `request_id` and
-                `timestamp_utc` among them. The answer has these and `rating_id`,
-                `rating_idx`, `rated_at`, `rater`, `value`, `flag_reason`.
+            requests: a table or query with `idx`, `request_id`, `timestamp_utc`.
+            keep: further columns of it. The answer has them and `idx` of the request,
+                `rating_id`, `rating_idx`, `rated_at`, `rater`, `value`, `flag_reason`.
         """
+        kept = "".join(f"r.{name}, " for name in ("idx", *keep))
         in_time = ""
         if self.maturity is not None:
             in_time = (
                 f" AND f.received_at <= r.timestamp_utc + {interval(self.maturity)}"
             )
         known = (
-            "SELECT r.*, f.event_id AS rating_id, f.idx AS rating_idx, "
+            f"SELECT {kept}f.event_id AS rating_id, f.idx AS rating_idx, "
             "f.received_at AS rated_at, f.rater, f.value, f.flag_reason, f.supersedes, "
             "row_number() OVER (PARTITION BY f.idx ORDER BY r.idx) AS nth_request "
             f"FROM {requests} AS r JOIN feedback AS f ON f.request_id = r.request_id "

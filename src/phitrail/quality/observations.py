@@ -20,6 +20,7 @@ from phitrail.projection.tables import Tables
 from phitrail.quality.as_of import AsOf
 from phitrail.quality.metric import IS_RATED, Metric, Source
 
+_KEPT: Final = ("request_id", "timestamp_utc", "model_version", "facility_id")
 HOURS_A_WEEK: Final = 168
 NO_RATER: Final = -1
 _MONDAY_US: Final = 4 * 86_400 * 1_000_000
@@ -99,14 +100,14 @@ def _select(
     order = "idx"
     if metric.source is Source.FEEDBACK:
         order = "rating_idx"
-        rows = view.ratings("requests")
+        rows = view.ratings("requests", _KEPT)
     else:
         rows = "SELECT *, CAST(NULL AS VARCHAR) AS rater FROM requests"
         if metric.needs_ratings:
             rows = (
                 "SELECT r.*, CAST(NULL AS VARCHAR) AS rater, g.idx IS NOT NULL AS "
                 f"{IS_RATED} FROM requests AS r LEFT JOIN (SELECT DISTINCT idx FROM "
-                f"({view.ratings('requests')}) AS g) AS g ON g.idx = r.idx"
+                f"({view.ratings('requests', ())}) AS g) AS g ON g.idx = r.idx"
             )
     return (
         f"WITH requests AS ({requests}) "
