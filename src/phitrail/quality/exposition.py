@@ -58,6 +58,8 @@ class Count:
     counted: str
 
 
+VERDICT: Final = "phitrail_quality_verdict"
+"""Is 1 for the state that the comparison of a version stands at, by metric."""
 DURATION: Final = "gen_ai_client_operation_duration_seconds"
 HISTOGRAMS: Final = (
     Histogram(
