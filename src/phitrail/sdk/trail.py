@@ -8,6 +8,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
@@ -17,13 +18,7 @@ from phitrail.capture.patient_identifiers import check_identifiers
 from phitrail.capture.verdict import Verdict, guard_events
 from phitrail.errors import ConfigError, InputError, IntegrityError, RefusedError
 from phitrail.events.canonical import CallerRecord
-from phitrail.events.codes import (
-    Assurance,
-    FeedbackValue,
-    FlagReason,
-    Outcome,
-)
-from phitrail.events.quality import Feedback
+from phitrail.events.codes import Assurance, Outcome
 from phitrail.guard.result import GuardResult
 from phitrail.sdk import clock
 from phitrail.sdk.access import Access, AsyncAccess
@@ -31,6 +26,7 @@ from phitrail.sdk.answer_stream import checked_text
 from phitrail.sdk.backend import Backend
 from phitrail.sdk.guarded import Guarded
 from phitrail.sdk.promises import Promises
+from phitrail.sdk.quality_records import make_feedback, make_rollout
 from phitrail.sdk.waiting import Stage, Waiting
 from phitrail.sdk.wrapping import resolved, without_first_parameter
 from phitrail.tlog.receipt import Receipt
@@ -115,22 +111,6 @@ class _Opened:
         outcome = Outcome.SUCCESS if model_response is None else Outcome.RELEASED
         closing = life.close(outcome, moment, released=model_response, verdict=verdict)
         return opening, *closing
-
-    def _feedback(
-        self, request_id: str, rater: str, value: str, flag_reason: str | None
-    ) -> Feedback:
-        if value not in tuple(FeedbackValue):
-            raise InputError.for_field("value", f"one of: {', '.join(FeedbackValue)}")
-        if flag_reason is not None and flag_reason not in tuple(FlagReason):
-            raise InputError.for_field(
-                "flag_reason", f"one of: {', '.join(FlagReason)}"
-            )
-        return Feedback(
-            request_id=request_id,
-            rater=self._backend.rater_hash(rater),
-            value=FeedbackValue(value),
-            flag_reason=None if flag_reason is None else FlagReason(flag_reason),
-        )
 
     def _waiting(self, receipt: Receipt, stage: Stage, timeout_s: float) -> Waiting:
         return Waiting(receipt, stage, timeout_s, self._backend, self._promises)
@@ -312,16 +292,76 @@ class Trail(_Opened):
         request_id: str,
         *,
         rater: str,
-        value: str,
+        value: str | None,
         flag_reason: str | None = None,
+        supersedes: str | None = None,
+        given_at: datetime | None = None,
     ) -> Receipt:
         """Record a rating; the rater stands in the log as a keyed hash.
+
+        A request may be rated before or long after it is recorded, and again: the receipt's
+        `event_id` is what a later rating supersedes.
+
+        Args:
+            request_id: of the access that was rated.
+            rater: who rated; kept as a hash under a key of its own.
+            value: `positive` or `negative`; None for a flag alone.
+            flag_reason: why the answer is flagged, a code of `FlagReason`.
+            supersedes: the event id of an earlier rating that this one corrects.
+            given_at: when the rating was given, where that was not now.
 
         Raises:
             InputError: names the field and the rule.
             StorageError: nothing was recorded.
         """
-        return self.record(self._feedback(request_id, rater, value, flag_reason))
+        return self.record(
+            make_feedback(
+                request_id,
+                rater=self._backend.rater_hash(rater),
+                value=value,
+                flag_reason=flag_reason,
+                supersedes=supersedes,
+                given_at=given_at,
+            )
+        )
+
+    def rollout(
+        self,
+        model_id: str,
+        model_version: str,
+        *,
+        use_case: str | None = None,
+        facility_id: str | None = None,
+        rollout: str | None = None,
+        share: float | None = None,
+        starts_at: datetime | None = None,
+    ) -> Receipt:
+        """Record that a version of a model serves, or is to serve, a share of requests.
+
+        Args:
+            model_id: which model, a term of the list `models`.
+            model_version: which version of it.
+            use_case: for which use case; absent means all.
+            facility_id: at which facility; absent means all.
+            rollout: a name of the rollout, a term of the list `rollouts`.
+            share: the share of requests, from 0 to 1.
+            starts_at: from when on; absent means from the time of this record.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: nothing was recorded.
+        """
+        return self.record(
+            make_rollout(
+                model_id,
+                model_version,
+                use_case=use_case,
+                facility_id=facility_id,
+                rollout=rollout,
+                share=share,
+                starts_at=starts_at,
+            )
+        )
 
     def wait(
         self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
@@ -512,16 +552,56 @@ class AsyncTrail(_Opened):
         request_id: str,
         *,
         rater: str,
-        value: str,
+        value: str | None,
         flag_reason: str | None = None,
+        supersedes: str | None = None,
+        given_at: datetime | None = None,
     ) -> Receipt:
-        """Record a rating; the rater stands in the log as a keyed hash.
+        """Record a rating; see `Trail.feedback`.
 
         Raises:
             InputError: names the field and the rule.
             StorageError: nothing was recorded.
         """
-        return await self.record(self._feedback(request_id, rater, value, flag_reason))
+        return await self.record(
+            make_feedback(
+                request_id,
+                rater=self._backend.rater_hash(rater),
+                value=value,
+                flag_reason=flag_reason,
+                supersedes=supersedes,
+                given_at=given_at,
+            )
+        )
+
+    async def rollout(
+        self,
+        model_id: str,
+        model_version: str,
+        *,
+        use_case: str | None = None,
+        facility_id: str | None = None,
+        rollout: str | None = None,
+        share: float | None = None,
+        starts_at: datetime | None = None,
+    ) -> Receipt:
+        """Record that a version of a model serves a share; see `Trail.rollout`.
+
+        Raises:
+            InputError: names the field and the rule.
+            StorageError: nothing was recorded.
+        """
+        return await self.record(
+            make_rollout(
+                model_id,
+                model_version,
+                use_case=use_case,
+                facility_id=facility_id,
+                rollout=rollout,
+                share=share,
+                starts_at=starts_at,
+            )
+        )
 
     async def wait(
         self, receipt: Receipt, stage: Stage = "published", *, timeout_s: float = 30.0
