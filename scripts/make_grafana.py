@@ -81,8 +81,8 @@ def _quantile(share: float, name: str) -> str:
 
 
 def _share(name: str, label: str) -> str:
-    chosen = f"sum by ({_BY}) (rate({name}{{{_WHERE}, {label}{_hit(label)}}}[$__rate_interval]))"
-    return f"{chosen} / {_rate(name, _BY)}"
+    among = f"rate({name}{{{_WHERE}, {label}{_hit(label)}}}[$__rate_interval])"
+    return f"sum by ({_BY}) ({among}) / {_rate(name, _BY)}"
 
 
 def _variables() -> list[dict[str, Any]]:
