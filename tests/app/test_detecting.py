@@ -200,20 +200,6 @@ def test_half_a_window_survives_a_restart(trail_dir: Path) -> None:
         assert len(one.alerts()) == 1
 
 
-def test_a_rule_that_means_something_else_ends_its_alerts(trail_dir: Path) -> None:
-    """An alert of a rule that is gone would stay open for ever."""
-    with judging(trail_dir) as one:
-        one.record([refusal(n, NOW) for n in range(3)], NOW)
-        one.look(NOW)
-        one.engine.change_rules(rules_of(rule_file(more="description: told anew")), NOW)
-        assert len(one.alerts()) == 1  # it means the same
-        one.engine.change_rules(rules_of(rule_file("10m")), NOW)
-
-        opened, closed = one.alerts()
-    assert (closed.state, closed.reason_codes) == ("close", ("rule_changed",))
-    assert closed.alert_id == opened.alert_id
-
-
 def test_what_comes_too_late_is_told_and_left_to_history(trail_dir: Path) -> None:
     """A row that nobody judged must not look like one that was fine."""
     with judging(trail_dir) as one:

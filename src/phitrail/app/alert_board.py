@@ -66,10 +66,8 @@ class StandingAlert:
     @property
     def is_over(self) -> bool:
         """Whether its episode is over."""
-        return any(
-            one.state == AlertState.CLOSE and one.note_digest is None
-            for _, one in self.moves
-        )
+        told = [one for _, one in self.moves if one.note_digest is None]
+        return bool(told) and told[-1].state == AlertState.CLOSE
 
     def subjects(self) -> Mapping[str, str]:
         """Say who and what it is about."""

@@ -84,6 +84,11 @@ class DetectSection(
     lateness_s: Seconds = 120.0
     update_after_s: Seconds = 3_600.0
     most_groups: Annotated[int, msgspec.Meta(ge=1_000, le=10_000_000)] = 1_000_000
+    warm_up_rows: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 200_000
+    wait_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 600.0
+    idle_s: Seconds = 300.0
+    ahead_s: Seconds = 300.0
+    behind_s: Annotated[float, msgspec.Meta(gt=0, le=2_678_400)] = 86_400.0
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

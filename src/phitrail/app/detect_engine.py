@@ -8,8 +8,8 @@
    neither, so no source can make another one late.
 3. A row that happened before the watermark is not judged here, and neither is a group that a
    rule has no room for: `detection_degraded` says so, once a minute. History judges both.
-4. Imported rows are history; so are the entries that found a log or end a key.
-5. Alerts of rules that read alerts feed no rule.
+4. Alerts of rules that read alerts feed no rule.
+5. A rule that is new, or means something else, is warmed up (`app.detect_warm`).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from phitrail.app.config import DetectSection
-from phitrail.app.detect_rows import Fed, RowFeed, received_us, take_batch
+from phitrail.app.detect_rows import Fed, RowFeed, Seen, received_us, take_batch
 from phitrail.app.detect_state import (
     NOWHERE,
     Batch,
@@ -29,18 +29,19 @@ from phitrail.app.detect_state import (
     Gap,
     Standing,
 )
+from phitrail.app.detect_warm import WarmUp
 from phitrail.app.rules import TrailRules, reads_alerts
 from phitrail.app.wiring import Trail
-from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan, ref_of
+from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan
 from phitrail.detect.digest import digest_of
 from phitrail.detect.enrich import Zones
-from phitrail.detect.row import Row, instant_of
-from phitrail.detect.snapshot import dump_tail, load_tail
+from phitrail.detect.snapshot import dump_tail, load_tail, name_of
 from phitrail.detect.tail import Tail
+from phitrail.detect.typed import Correlation
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.alert import Alert
 from phitrail.events.canonical import CallerRecord
-from phitrail.events.codes import Assurance, EventType, Severity
+from phitrail.events.codes import EventType, Severity
 from phitrail.events.ids import RANDOM_BYTES, format_time, new_uuid7
 from phitrail.events.security import SecurityEvent
 
@@ -86,7 +87,7 @@ class Engine:
         self._trail_id = trail_id
         self._state = state
         self._settings = settings
-        self._zones = Zones(trail.tenant.facility_zones)
+        self._zones = Zones(trail.tenant.facility_zones, trail.tenant.holidays)
         self._lateness_us = int(settings.lateness_s * 1_000_000)
         self._place = NOWHERE
         self._unsaved: list[Batch] = []
@@ -126,6 +127,8 @@ class Engine:
             rows = list(self._feed.rows(self._place.ends, batch.ends))
             self._waiting += self._judge(rows, batch)
         self._flush(now)
+        if self._since_us:
+            self.save()  # rules were warmed up: what they know must not be made again
 
     def change_rules(self, rules: TrailRules, now: datetime) -> None:
         """Judge by other rules from here on; those that mean the same go on as they were.
@@ -148,7 +151,8 @@ class Engine:
         self._digests = {
             rule_id: digest_of(one) for rule_id, one in self._rules.items()
         }
-        self._alert_readers = {r.head.rule_id for r in judged if reads_alerts(r)}
+        readers = frozenset(r.head.rule_id for r in judged if reads_alerts(r))
+        self._seen = Seen(self._zones, readers)
         self._tail = Tail(judged, most_groups=self._settings.most_groups)
         self._book = AlertBook(
             self._trail_id,
@@ -157,12 +161,33 @@ class Engine:
         self._counted: dict[str, int] = {}
         self._evicted = 0
         self._began_us = self._place.clock_us
+        self._since_us: dict[str, int] = {}
 
     def _load(self, tail: bytes) -> None:
         restored = load_tail(self._tail, tail)
         self._book.take_over(restored.episodes)
         self._waiting += [close_orphan(told) for told in restored.orphans]
+        if restored.fresh:
+            self._warm_up(restored.fresh)
         self._counted = self._tail.windows()
+
+    def _warm_up(self, fresh: Sequence[Correlation]) -> None:
+        """Let rules that are new know what they would know had they always been here."""
+        warm_up = WarmUp(
+            self._feed,
+            self._seen,
+            self._lateness_us,
+            self._settings.warm_up_rows,
+            self._settings.most_groups,
+        )
+        warmed = warm_up.run(fresh, self._place, self._digests)
+        warmed.tail.advance(self._tail.watermark or 0)
+        alive = self._tail.adopt(warmed.tail.dump(name_of), fresh, name_of)
+        self._waiting += self._book.take_up(alive, warmed.said, self._place.clock_us)
+        self._gaps += warmed.gaps
+        self._since_us.update(warmed.since_us)
+        for rule in fresh:
+            self._coverage.pop(rule.head.rule_id, None)
 
     # --- judging ---
 
@@ -222,31 +247,17 @@ class Engine:
     def _judge_row(
         self, fed: Fed, received: int, clock_us: int, beyond: _Beyond
     ) -> list[Alert]:
-        record = fed.record
-        at_us = instant_of(record)
-        is_history = getattr(record, "assurance", None) == Assurance.IMPORTED
-        if at_us is None or is_history or not self._feeds_rules(record):
+        at_us = self._seen.instant(fed.record)
+        if at_us is None:
             return []
-        row = Row(record, at_us, self._zones)
+        row = self._seen.row(fed.record, at_us)
         before = self._tail.beyond
-        changed = self._tail.take(
-            fed.log,
-            at_us,
-            record.event_id,  # type: ignore[arg-type]  # it has a time, so an id
-            row,
-            is_part=getattr(record, "parts", None) is not None,
-            ref=ref_of(fed.log, fed.idx),
-        )
-        if self._tail.beyond != before and not _is_ours(record):
+        changed = self._seen.give(self._tail, fed, at_us, row)
+        if self._tail.beyond != before and not _is_ours(fed.record):
             beyond.add(at_us)
         if not changed:
             return []
         return self._book.told(changed, clock_us, Cause(at_us, received, row))
-
-    def _feeds_rules(self, record: object) -> bool:
-        if not isinstance(record, Alert):
-            return True
-        return bool(self._alert_readers) and record.rule_id not in self._alert_readers
 
     # --- what could not be judged ---
 
@@ -356,7 +367,7 @@ class Engine:
         for rule_id, digest in self._digests.items():
             known = self._coverage.get(rule_id)
             if known is None or known.digest != digest:
-                since_us = self._began_us or clock_us
+                since_us = self._since_us.get(rule_id, self._began_us or clock_us)
                 known = Coverage(rule_id, digest, since_us, clock_us, 0, 0)
             judged = windows[rule_id] - self._counted.get(rule_id, 0)
             self._coverage[rule_id] = Coverage(

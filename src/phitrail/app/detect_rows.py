@@ -5,22 +5,32 @@
    notes where a batch of them ends (`app.detect_state`). Between the same ends the order is
    the same for everybody.
 2. What is read is what the log itself may read, under compromised keys too.
+3. Rules do not see imported rows, which are history, nor the entries that found a log or end
+   a key. Alerts feed them only by name (`app.rules`).
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
 from phitrail.app.wiring import Trail
+from phitrail.detect.alerts import ref_of
+from phitrail.detect.enrich import Zones
+from phitrail.detect.row import Row, instant_of
+from phitrail.detect.tail import Episode, Tail
+from phitrail.events.alert import Alert
 from phitrail.events.canonical import LeafRecord, decode_leaf
-from phitrail.events.codes import Log
+from phitrail.events.codes import Assurance, Log
 from phitrail.events.ids import parse_time
 from phitrail.tlog.reader import LogReader
 
 READ_AT_ONCE = 1_024
 _LOGS = tuple(Log)
+_NEVER = "9999-12-31T23:59:59.999Z"
 
 
 class Fed(NamedTuple):
@@ -35,6 +45,41 @@ class Fed(NamedTuple):
     def log(self) -> Log:
         """Which log holds it."""
         return _LOGS[self.place]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Rows as rules see them; `alert_readers` are the rules that alerts feed."""
+
+    zones: Zones
+    alert_readers: Collection[str]
+
+    def instant(self, record: LeafRecord) -> int | None:
+        """Say when a record happened; None where rules do not see it."""
+        if getattr(record, "assurance", None) == Assurance.IMPORTED:
+            return None
+        if isinstance(record, Alert) and (
+            not self.alert_readers or record.rule_id in self.alert_readers
+        ):
+            return None
+        return instant_of(record)
+
+    def row(self, record: LeafRecord, at_us: int) -> Row:
+        """Give what rules see of a record."""
+        return Row(record, at_us, self.zones)
+
+    def give(
+        self, tail: Tail, fed: Fed, at_us: int, row: Row | None = None
+    ) -> list[Episode]:
+        """Give a row to a tail; say which episodes it changed."""
+        return tail.take(
+            fed.log,
+            at_us,
+            fed.record.event_id,  # type: ignore[arg-type]  # it has a time, so an id
+            row or self.row(fed.record, at_us),
+            is_part=getattr(fed.record, "parts", None) is not None,
+            ref=ref_of(fed.log, fed.idx),
+        )
 
 
 class RowFeed:
@@ -84,6 +129,30 @@ class RowFeed:
             ends[row.place] = row.idx + 1
         return tuple(ends)
 
+    def starts_at(self, received: str, ends: Sequence[int]) -> tuple[int, ...]:
+        """Say where each log stood when the first row was received at a time or later."""
+        return tuple(
+            bisect_left(range(end), received, key=self._reception(place, end))
+            for place, end in enumerate(ends)
+        )
+
+    def received_at(self, place: int, index: int, end: int) -> int:
+        """Say when the first row from an index on was received, in microseconds."""
+        return _us_of(self._reception(place, end)(index))
+
+    def _reception(self, place: int, end: int) -> Callable[[int], str]:
+        """Give when a row was received; of the log's own entries, the row after them."""
+
+        def received(index: int) -> str:
+            for at in range(index, end):
+                record = decode_leaf(self._readers[place].entry(at))
+                found: str | None = getattr(record, "received_at", None)
+                if found is not None:
+                    return found
+            return _NEVER
+
+        return received
+
     def is_known(self, event_id: str) -> bool:
         """Say whether an event stands in a log."""
         key = bytes.fromhex(event_id.replace("-", ""))
@@ -106,9 +175,11 @@ def take_batch(rows: Iterator[Fed], most: int) -> list[Fed]:
 
 def received_us(row: Fed) -> int:
     """Say when a row was received, in microseconds since 1970; 0 for the log's own."""
-    if not row.received:
-        return 0
-    return int(parse_time(row.received).timestamp() * 1_000) * 1_000
+    return _us_of(row.received) if row.received else 0
+
+
+def _us_of(written: str) -> int:
+    return int(parse_time(written).timestamp() * 1_000) * 1_000
 
 
 def _order(row: Fed) -> tuple[str, int]:

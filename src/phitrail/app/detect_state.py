@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS coverage (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS gap (
     number INTEGER PRIMARY KEY, reason TEXT NOT NULL, from_us INTEGER NOT NULL,
-    until_us INTEGER NOT NULL, rows INTEGER NOT NULL
+    until_us INTEGER NOT NULL, rows INTEGER NOT NULL, rule_id TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS standing (
     one INTEGER PRIMARY KEY CHECK (one = 1), looked_at TEXT NOT NULL,
@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS rule_file (
     name TEXT PRIMARY KEY, data BLOB NOT NULL
 ) WITHOUT ROWID
 """
+_IS_MADE = "SELECT 1 FROM sqlite_master WHERE name = 'rule_file'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,16 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time that was not judged in full as it came, why, and how many rows."""
+    """A time that was not judged in full as it came, why, and how many rows.
+
+    `rule_id` is the rule that it is a gap of; empty where it is one of all.
+    """
 
     reason: str
     from_us: int
     until_us: int
     rows: int
+    rule_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +211,21 @@ class DetectState:
                     standing.rules_error,
                 ),
             )
+            self._database.execute("DELETE FROM coverage")
             self._database.executemany(
-                "INSERT OR REPLACE INTO coverage VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (c.rule_id, c.digest, c.since_us, c.until_us, c.windows, c.alerts)
                     for c in coverage
                 ],
             )
             self._database.executemany(
-                "INSERT INTO gap (reason, from_us, until_us, rows) VALUES (?, ?, ?, ?)",
-                [(one.reason, one.from_us, one.until_us, one.rows) for one in gaps],
+                "INSERT INTO gap (reason, from_us, until_us, rows, rule_id) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [
+                    (one.reason, one.from_us, one.until_us, one.rows, one.rule_id)
+                    for one in gaps
+                ],
             )
             self._database.execute(
                 "DELETE FROM gap WHERE number <= "
@@ -258,6 +268,8 @@ def read_report(directory: Path) -> Report | None:
     if not (directory / DETECT).exists():
         return None
     with closing(open_database(directory / DETECT, read_only=True)) as database:
+        if not _rows(database, _IS_MADE):
+            return None  # somebody makes it at this moment
         rows = _rows(database, "SELECT * FROM standing")
         if not rows:
             return None
@@ -265,7 +277,9 @@ def read_report(directory: Path) -> Report | None:
         standing = Standing(
             looked_at, Batch((audit, security, quality), 0), watermark, failure, wrong
         )
-        gaps = _rows(database, "SELECT reason, from_us, until_us, rows FROM gap")
+        gaps = _rows(
+            database, "SELECT reason, from_us, until_us, rows, rule_id FROM gap"
+        )
         return Report(standing, _coverage(database), tuple(Gap(*row) for row in gaps))
 
 

@@ -12,12 +12,14 @@
 5. A single event is over when it is told: it is opened and not closed.
 6. `reason_codes`: what was measured (or `matched`), and `late` where the row that did it
    came more than `LATE_US` after it happened. `evidence`: the newest rows of its windows.
-7. Subjects are the fields that the rule groups by, and of a single event its own. Rows hold
+7. A rule that is put in force where rows stand already takes up what is going on: an episode
+   that the log has an alert of goes on as that alert, one that it has none of is told at once.
+8. Subjects are the fields that the rule groups by, and of a single event its own. Rows hold
    surrogates, so alerts hold nothing else.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -76,6 +78,25 @@ class Cause:
     row: Row
 
 
+@dataclass(slots=True)
+class _Said:
+    """What the log holds of one alert: its newest move, how many, where its windows began."""
+
+    newest: Alert
+    moves: int
+    starts: set[int]
+
+
+def _sort_said(moves: Iterable[Alert]) -> list[_Said]:
+    """Sort moves of detection by their alerts; those that others took in are left out."""
+    known: dict[str, _Said] = {}
+    for move in moves:
+        one = known.setdefault(move.alert_id, _Said(move, 0, set()))
+        one.newest, one.moves = move, one.moves + 1
+        one.starts.add(_us(move.window_start))
+    return [one for one in known.values() if one.newest.reason_codes != (JOINED,)]
+
+
 class AlertBook:
     """Alerts of one trail, as far as episodes are open."""
 
@@ -125,6 +146,48 @@ class AlertBook:
         ]
         return [self._close(one, clock_us) for one in over]
 
+    def take_up(
+        self, episodes: Iterable[Episode], said: Iterable[Alert], clock_us: int
+    ) -> list[Alert]:
+        """Tell of episodes that began before their rule did.
+
+        One that the log has an alert of goes on under its id, and is told again only where
+        the log says that its rule was another one.
+
+        Args:
+            episodes: those that something may still be added to.
+            said: what the log holds of their rules.
+            clock_us: the newest time of receipt so far.
+        """
+        known = _sort_said(said)
+        moves: list[Alert] = []
+        for episode in episodes:
+            found = self._find(episode, known)
+            if found is None:
+                moves += self._tell(episode, clock_us, None)
+                continue
+            bare = replace(found.newest, received_at=None, nonce=None)
+            episode.told = Told(bare, found.moves)
+            self._open[episode] = None
+            if found.newest.reason_codes == (RULE_CHANGED,):
+                moves.append(self._update(episode, clock_us, None))
+        return moves
+
+    def _find(self, episode: Episode, known: Sequence["_Said"]) -> "_Said | None":
+        """Find what the log holds of an episode, by the id that it would have."""
+        rule = episode.rule
+        assert isinstance(rule, Correlation)  # noqa: S101 - others have no episodes
+        begin, rule_id = episode.first_us - rule.span_us, rule.head.rule_id
+        for one in known:
+            if one.newest.rule_id != rule_id:
+                continue
+            firsts = {start + rule.span_us for start in one.starts}
+            for first_us in sorted(firsts):
+                is_near = begin < first_us <= episode.last_us
+                if is_near and self._alert_id(episode, first_us) == one.newest.alert_id:
+                    return one
+        return None
+
     # --- moves ---
 
     def _tell(
@@ -141,6 +204,12 @@ class AlertBook:
         is_time = clock_us - _us(before.timestamp_utc) >= self._update_after_us
         if not has_doubled and not is_time:
             return []
+        return [self._update(episode, clock_us, cause)]
+
+    def _update(self, episode: Episode, clock_us: int, cause: Cause | None) -> Alert:
+        told = episode.told
+        assert told is not None  # noqa: S101 - it was opened
+        before = told.alert
         update = replace(
             before,
             state=AlertState.UPDATE,
@@ -148,7 +217,7 @@ class AlertBook:
             **_marks(before.alert_id, f"update-{told.moves}", clock_us),
         )
         episode.told = Told(update, told.moves + 1)
-        return [update]
+        return update
 
     def _tell_single(
         self, episode: Episode, clock_us: int, cause: Cause | None
@@ -165,22 +234,11 @@ class AlertBook:
 
     def _opened(self, episode: Episode, clock_us: int, cause: Cause | None) -> Alert:
         rule = episode.rule
-        digest = self._digest(rule)
-        said = "|".join(
-            (
-                "phitrail/alert-id/v1",
-                self._trail_id,
-                rule.head.rule_id,
-                digest,
-                *(f"{len(one)}:{one}" for one in episode.group),
-                str(episode.first_us),
-            )
-        )
-        alert_id = hashlib.sha256(said.encode()).hexdigest()
+        alert_id = self._alert_id(episode, episode.first_us)
         return Alert(
             alert_id=alert_id,
             rule_id=rule.head.rule_id,
-            rule_digest=digest,
+            rule_digest=self._digest(rule),
             state=AlertState.OPEN,
             severity=rule.head.severity,
             threshold=_threshold(rule),
@@ -189,6 +247,20 @@ class AlertBook:
             **_subjects(episode, cause),
             **_marks(alert_id, "open", clock_us),
         )
+
+    def _alert_id(self, episode: Episode, first_us: int) -> str:
+        rule = episode.rule
+        said = "|".join(
+            (
+                "phitrail/alert-id/v1",
+                self._trail_id,
+                rule.head.rule_id,
+                self._digest(rule),
+                *(f"{len(one)}:{one}" for one in episode.group),
+                str(first_us),
+            )
+        )
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def _close(self, episode: Episode, clock_us: int) -> Alert:
         del self._open[episode]

@@ -13,22 +13,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeAlias
 
 from phitrail.detect.match import Row
+from phitrail.detect.reads import Group, Reads
 from phitrail.detect.tail_state import EpisodeState, GroupState, JudgeState, Told
 from phitrail.detect.typed import (
     COUNTING,
     Bound,
     Compare,
     Correlation,
-    Kind,
     Rule,
-    Source,
 )
 from phitrail.detect.windows import Instant, Window, make_window
-
-Group: TypeAlias = tuple[str, ...]
 
 MOST_SEEN = 64
 MOST_GROUPS = 1_000_000
@@ -113,7 +109,7 @@ class Judge:
 
     def take(
         self,
-        reads: "Reads",
+        reads: Reads,
         at: Instant,
         event_id: str,
         row: Row,
@@ -230,6 +226,16 @@ class Judge:
             seen,
         )
 
+    def alive(self, watermark: Instant) -> list[Episode]:
+        """List the episodes that something may still be added to."""
+        edge = watermark - self.rule.span_us
+        return [
+            one
+            for held in self.groups.values()
+            for one in held.episodes
+            if one.last_us > edge
+        ]
+
     # --- one group ---
 
     def _held(self, group: Group, at: Instant) -> _Group:
@@ -337,48 +343,6 @@ def _dump_group(group: Group, held: _Group) -> GroupState:
     )
 
 
-class Reads:
-    """What a correlation reads of the events of one of its sources."""
-
-    def __init__(self, rule: Correlation, number: int, source: Source) -> None:
-        self._names = tuple(source.field(name) for name in rule.group_by)
-        self._one = self._names[0] if len(self._names) == 1 else None
-        self._is_counting = rule.kind in COUNTING
-        self._is_sum = rule.kind is Kind.VALUE_SUM
-        self._field = None if rule.field is None else source.field(rule.field)
-        self._fixed: tuple[object, ...] | None = None
-        if not self._is_counting:
-            self._fixed = (number,)
-        elif self._field is None:
-            self._fixed = (1,)
-
-    def group(self, row: Row) -> Group | None:
-        """Return the group of an event; None where a field of it is absent."""
-        if self._one is not None:
-            value = row.get(self._one)
-            if value is None:
-                return None
-            return (value if type(value) is str else _text(value),)
-        group = []
-        for name in self._names:
-            value = row.get(name)
-            if value is None:
-                return None
-            group.append(_text(value))
-        return tuple(group)
-
-    def values(self, row: Row) -> tuple[object, ...]:
-        """Return what the window takes of an event."""
-        if self._fixed is not None:
-            return self._fixed
-        value = row.get(self._field or "")
-        if value is None:
-            return ()
-        if isinstance(value, tuple):
-            return value
-        return (value if self._is_sum else _text(value),)
-
-
 def _bound_holds(bound: Bound, measure: int) -> bool:
     return _HOLDS[bound.compare](measure, bound.number)
 
@@ -386,10 +350,3 @@ def _bound_holds(bound: Bound, measure: int) -> bool:
 def _stands_in(times: list[Instant], at: Instant) -> bool:
     place = bisect_left(times, at)
     return place < len(times) and times[place] == at
-
-
-def _text(value: object) -> str:
-    """Write a value as the tables write it as text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

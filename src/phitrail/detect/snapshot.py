@@ -15,7 +15,7 @@ import msgspec
 from phitrail.detect.digest import digest_of
 from phitrail.detect.tail import Episode, Tail
 from phitrail.detect.tail_state import TailState, Told
-from phitrail.detect.typed import Rule
+from phitrail.detect.typed import Correlation, Rule
 from phitrail.errors import IntegrityError
 
 FORM = "phitrail/tail/v1"
@@ -37,10 +37,12 @@ class Restored:
     Attributes:
         episodes: those that go on.
         orphans: what the log was told of episodes whose rule is another one now.
+        fresh: the correlations of which it knows nothing.
     """
 
     episodes: tuple[Episode, ...]
     orphans: tuple[Told, ...]
+    fresh: tuple[Correlation, ...]
 
 
 def name_of(rule: Rule) -> str:
@@ -81,4 +83,7 @@ def load_tail(
         for one in group.episodes
         if one.told is not None
     )
-    return Restored(tuple(episodes), orphans)
+    fresh = tuple(
+        rule for rule in tail.rules() if name(rule) not in snapshot.tail.judges
+    )
+    return Restored(tuple(episodes), orphans, fresh)

@@ -18,8 +18,9 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from phitrail.detect.judge import MOST_GROUPS, NO_REF, Episode, Judge, Reads
+from phitrail.detect.judge import MOST_GROUPS, NO_REF, Episode, Judge
 from phitrail.detect.match import Matches, Row, compile_predicate, given
+from phitrail.detect.reads import Reads
 from phitrail.detect.tail_state import TailState
 from phitrail.detect.typed import (
     All,
@@ -148,6 +149,11 @@ class Tail:
         }
 
     @property
+    def watermark(self) -> Instant | None:
+        """At and before which instant nothing is expected any more."""
+        return self._watermark
+
+    @property
     def evicted(self) -> int:
         """How many groups were forgotten because a rule had too many."""
         return sum(judge.evicted for judge in self._judges.values())
@@ -174,6 +180,32 @@ class Tail:
             known = state.judges.get(name(judge.rule))
             if known is not None:
                 episodes += judge.load(known)
+        return self._of_wanted(episodes)
+
+    def adopt(
+        self,
+        state: TailState,
+        rules: Iterable[Correlation],
+        name: Callable[[Rule], str],
+    ) -> list[Episode]:
+        """Take over what another tail made of earlier rows, for rules that are new here.
+
+        Args:
+            state: what that one remembered, at the watermark of this one.
+            rules: which correlations are taken over.
+            name: under which name each stands there.
+
+        Returns:
+            their episodes that something may still be added to.
+        """
+        self._recent[0].update(state.newer_ids, state.older_ids)
+        self._newest = max(self._newest, state.newest)
+        episodes: list[Episode] = []
+        for rule in rules:
+            judge = self._judges[rule.head.rule_id]
+            judge.load(state.judges[name(rule)])
+            if self._watermark is not None:
+                episodes += judge.alive(self._watermark)
         return self._of_wanted(episodes)
 
     def _of_wanted(self, changed: list[Episode]) -> list[Episode]:
