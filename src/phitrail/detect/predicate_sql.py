@@ -46,7 +46,9 @@ def _test(text: Text, test: Test, log: Log) -> str:
         return f"COALESCE({name} = {test.value}, FALSE)"
     if fields_of(log)[name] is FieldType.TEXTS:
         inner = _fits(text, test, "x")
-        return f"COALESCE(LEN(LIST_FILTER({name}, lambda x: {inner})) > 0, FALSE)"
+        return (
+            f"COALESCE(ARRAY_LENGTH(LIST_FILTER({name}, lambda x: {inner})) > 0, FALSE)"
+        )
     return f"COALESCE({_fits(text, test, name)}, FALSE)"
 
 
