@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
+import pytest
 from tests.docs.pages import DOCS, blocks, first_cells
 
 from phitrail.anchor.settings import AnchorSettings
@@ -11,6 +12,7 @@ from phitrail.app.config import (
     DetectSection,
     GuardSection,
     IdentitySystems,
+    OverdueSection,
     Policy,
     RegisteredSource,
     Tenant,
@@ -54,13 +56,18 @@ def test_every_key_of_the_guard_is_on_the_page() -> None:
     assert keys == set(first_cells(PAGE, "### guard")[1:])
 
 
-def test_every_key_of_detection_is_on_the_page_with_its_default() -> None:
+@pytest.mark.parametrize(
+    ("name", "section_type"), [("detect", DetectSection), ("overdue", OverdueSection)]
+)
+def test_every_key_of_detection_is_on_the_page_with_its_default(
+    name: str, section_type: type[msgspec.Struct]
+) -> None:
     """How late an event may be must not depend on a number that nobody knows of."""
     page = PAGE.read_text(encoding="utf-8")
-    section = page.split("\n### detect\n", 1)[1].split("\n### ", 1)[0]
+    section = page.split(f"\n### {name}\n", 1)[1].split("\n### ", 1)[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     by_key = {row.split("`")[1]: row for row in rows}
-    fields = msgspec.structs.fields(DetectSection)
+    fields = msgspec.structs.fields(section_type)
 
     assert [field.name for field in fields] == list(by_key)
     for field in fields:
@@ -98,6 +105,8 @@ def _written(default: object) -> str:
         return "the local keyring"
     if isinstance(default, DetectSection):
         return "on"
+    if isinstance(default, OverdueSection):
+        return "as below"
     if default in ({}, ()):
         return "none"
     if isinstance(default, str):

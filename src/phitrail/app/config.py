@@ -36,6 +36,7 @@ MRN_SYSTEM = "mrn"
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=3_650)]
 
 
 class IdentitySystems(
@@ -91,6 +92,20 @@ class DetectSection(
     behind_s: Annotated[float, msgspec.Meta(gt=0, le=2_678_400)] = 86_400.0
 
 
+class OverdueSection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The section `overdue` of policy.yaml: how long things may go without happening."""
+
+    critical_alert_days: Days = 1.0
+    high_alert_days: Days = 3.0
+    medium_alert_days: Days = 14.0
+    low_alert_days: Days = 30.0
+    review_hours: Annotated[float, msgspec.Meta(gt=0, le=8_760)] = 72.0
+    dormant_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 45
+    containment_hours: Annotated[float, msgspec.Meta(gt=0, le=8_760)] = 72.0
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """policy.yaml; a trail without the section `guard` has no guard."""
 
@@ -109,6 +124,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     profile: Literal["development", "production"] = "development"
     keys: KeysSection = KeysSection()
     detect: DetectSection = DetectSection()
+    overdue: OverdueSection = OverdueSection()
     guard: GuardSection | None = None
 
     @property
@@ -374,7 +390,11 @@ def _write(place: Path, text: str) -> None:
 
 def _sections_by_default(policy: Policy) -> tuple[str, ...]:
     """Name the sections that say nothing but what is so without them."""
-    by_default = {"keys": KeysSection(), "detect": DetectSection()}
+    by_default = {
+        "keys": KeysSection(),
+        "detect": DetectSection(),
+        "overdue": OverdueSection(),
+    }
     return tuple(
         name for name, section in by_default.items() if getattr(policy, name) == section
     )

@@ -3,8 +3,8 @@
 Opening starts the writer threads, a pipeline that publishes while it holds the lease, a
 keeper that brings the tables up to the log, one that hands checkpoints to anchors, a
 watcher that says what went wrong with the sources, one that says what is due of the keys,
-and a detector that judges the rules. A process that holds the credential of a source opens
-an epoch first and closes it last.
+one that says what did not happen in time, and a detector that judges the rules. A process
+that holds the credential of a source opens an epoch first and closes it last.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -19,6 +19,7 @@ from phitrail.app.config import Policy, Tenant, read_anchors
 from phitrail.app.detecting import Detector
 from phitrail.app.keeping import TableKeeper
 from phitrail.app.key_due import KeyDueWatcher
+from phitrail.app.overdue_watch import OverdueWatcher
 from phitrail.app.pins import read_pins
 from phitrail.app.pipeline import Pipeline
 from phitrail.app.source_keeping import SourceKeeper
@@ -73,6 +74,10 @@ class Directory:
             self.parts, is_publishing=lambda: self._pipeline.is_publishing
         )
         self._keys_due.start()
+        self._overdue = OverdueWatcher(
+            self.parts, is_publishing=lambda: self._pipeline.is_publishing
+        )
+        self._overdue.start()
         self._detector = Detector(
             self.parts,
             self.trail_id,
@@ -241,6 +246,7 @@ class Directory:
             rest.callback(self._keeper.close)
             rest.callback(self._watcher.close)
             rest.callback(self._keys_due.close)
+            rest.callback(self._overdue.close)
             rest.callback(self._detector.close)
             if self._source is not None:
                 rest.callback(self._source.close)
