@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from bench.clinic_weeks import Run, Size, make_weeks, print_scores, run_seed, score_runs
 from bench.clinic_weeks_house import make_house
 from bench.clinic_weeks_judge import judge, shipped_rules
@@ -14,6 +13,7 @@ from bench.clinic_weeks_misuse import SCENARIOS, Misuse
 from bench.clinic_weeks_rows import INNOCENT, Made
 from bench.clinic_weeks_scoring import score
 from bench.clinic_weeks_shifts import local_us, make_rota
+
 from phitrail.detect.rule import read_rules
 from phitrail.detect.typed import Rule
 from phitrail.events.audit import AuditLeaf
