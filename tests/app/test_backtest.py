@@ -4,7 +4,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,15 @@ from phitrail.projection.tables import Tables
 BY = "officer-7"
 START = datetime(2026, 10, 31, 20, 0, tzinfo=UTC)
 """The night in which New York's clock goes back."""
-ZONES = Zones({"main": "America/New_York", "pune": "Asia/Kolkata"})
+HOLIDAYS = {"main": [date(2026, 11, 1)], "elsewhere": [date(2026, 10, 31)]}
+ZONES = Zones({"main": "America/New_York", "pune": "Asia/Kolkata"}, HOLIDAYS)
 TYPES = (EventType.PHI_READ, EventType.PHI_EXPORT, EventType.PHI_ACCESS_DENIED)
 
 DETECTIONS = {
     "opening": "{event_type: [phi_read, phi_export]}",
     "denied": "{event_type: '*_denied'}",
     "by_night": "{time_band: after_hours}",
+    "on_holiday": "{day_kind: holiday}",
     "of_two": "{record_count|gte: 2, resource_types: Condition}",
     "model": "{schema|startswith: phitrail/quality}",
 }
@@ -125,6 +127,7 @@ def made_event(draw: random.Random, number: int) -> AuditEvent[Any, Any, Any]:
         timestamp_utc=format_time(moment),
         user_id=draw.choice(("u1", "u1", "u2", "U2")),
         facility_id=draw.choice(("main", "pune", "elsewhere", None)),
+        local_offset_s=draw.choice((None, None, 3_600, -20_700, 70_000)),
         access_id=draw.choice(
             (None, new_uuid7(START, bytes([draw.randrange(9)] * 10)))
         ),
@@ -233,7 +236,7 @@ def test_history_finds_what_the_tail_finds(made: Path) -> None:
 
     assert judged == expected
     fired = {name for name, *_ in expected}
-    assert fired >= set(CORRELATIONS) | {"opening", "of_two", "model"}
+    assert fired >= set(CORRELATIONS) | {"opening", "of_two", "model", "on_holiday"}
 
 
 @pytest.mark.parametrize("log", list(Log))
@@ -271,7 +274,7 @@ def _relation(
     low = round(START.timestamp() * 1_000_000)
     offsets = ZONES.offset_rows(low, low + 40 * 86_400_000_000)
     tables.keep("offsets", offset_values(offsets))
-    sql = relation(what, events, records, "offsets")
+    sql = relation(what, events, records, "offsets", ZONES.holidays)
     rows: list[dict[str, Any]] = tables.select(f"{sql} ORDER BY {INDEX}").to_pylist()
     return rows
 

@@ -1,6 +1,7 @@
 """Local time is exact at its boundaries, both ways through a change of the clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -18,7 +19,9 @@ from phitrail.detect.enrich import (
     check_zones,
     tz_version,
 )
+from phitrail.detect.relation import needed, offset_values, relation
 from phitrail.errors import InputError
+from phitrail.events.codes import Log
 
 FACILITIES = {
     "york": "America/New_York",
@@ -29,7 +32,9 @@ FACILITIES = {
     "apia": "Pacific/Apia",
     "utc": "UTC",
 }
-ZONES = Zones(FACILITIES)
+HOLIDAYS = {"york": [date(2026, 11, 26)], "pune": [date(2026, 1, 26)]}
+ZONES = Zones(FACILITIES, HOLIDAYS)
+DAY_US = 86_400_000_000
 CANARY = "Atlantis/Canary-City"
 
 
@@ -161,17 +166,120 @@ def test_history_works_out_the_same_local_time(begin: int, steps: list[int]) -> 
             database.execute("INSERT INTO zones VALUES (?, ?, ?, ?, ?)", values)
         told = database.execute(
             f"SELECT facility_id, at_us, {columns} FROM (SELECT UNNEST(?::BIGINT[]) AS at_us) "
-            "AS events JOIN zones ON at_us >= from_us AND at_us < until_us",
+            "AS events JOIN (SELECT *, NULL AS holiday FROM zones) AS zones "
+            "ON at_us >= from_us AND at_us < until_us",
             [times],
         ).fetchall()
+    plain_days = Zones(FACILITIES)
     by_tail = {
         (facility, at_us, *(getattr(found, name) for name in LOCAL_FIELDS))
         for facility in FACILITIES
         for at_us in times
-        if (found := ZONES.local(facility, at_us)) is not None
+        if (found := plain_days.local(facility, at_us)) is not None
     }
 
     assert by_tail == set(told)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    times=st.lists(
+        st.integers(us("2025-12-01T00:00:00"), us("2026-12-31T00:00:00")), min_size=1
+    ),
+    saids=st.lists(
+        st.none()
+        | st.sampled_from([0, 19_800, -18_000, 64_800, -64_800, 64_801, -(2**53) + 1]),
+        min_size=1,
+    ),
+)
+def test_history_takes_what_an_event_says_of_its_clock_as_the_tail_does(
+    times: list[int], saids: list[int | None]
+) -> None:
+    """A replay under other zones must give the hour that was, in both executors."""
+    facilities = [*FACILITIES, "nowhere", None]
+    cases = [
+        (number, at_us, saids[number % len(saids)], facility)
+        for number, (at_us, facility) in enumerate(product(times, facilities))
+    ]
+    what = needed(Log.AUDIT, LOCAL_FIELDS, ())
+    rows = [
+        (i, datetime.fromtimestamp(at // 1_000 / 1_000, UTC), said, facility)
+        for i, at, said, facility in cases
+    ]
+    with duckdb.connect() as database:
+        database.execute(
+            "CREATE TABLE event (idx BIGINT, timestamp_utc TIMESTAMPTZ, "
+            "local_offset_s BIGINT, facility_id VARCHAR, event_id VARCHAR)"
+        )
+        database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, 'e')", rows)
+        low, high = min(times) - DAY_US, max(times) + DAY_US
+        told = offset_values(ZONES.offset_rows(low, high))
+        database.execute(f"CREATE TABLE offsets AS {told}")
+        sql = relation(what, "event", None, "offsets", ZONES.holidays)
+        names = ", ".join(("at_us", *LOCAL_FIELDS))
+        found = database.execute(f"SELECT {names} FROM ({sql}) ORDER BY idx").fetchall()
+
+    for (_, at_us, said, facility), row in zip(cases, found, strict=True):
+        assert row[0] == at_us // 1_000 * 1_000
+        seen = ZONES.local(facility, row[0], said)
+        absent = (None,) * len(LOCAL_FIELDS)
+        plain = tuple(getattr(seen, n) for n in LOCAL_FIELDS) if seen else absent
+        assert plain == row[1:]
+
+
+def test_what_an_event_says_of_its_clock_goes_before_the_zone() -> None:
+    """The tz database changes; the night in which somebody was at work does not."""
+    at_us = us("2026-01-06T03:00:00.000")
+    by_zone, said = ZONES.local("york", at_us), ZONES.local("york", at_us, -6 * 3_600)
+
+    assert by_zone is not None
+    assert said is not None
+    assert (by_zone.local_hour, by_zone.time_band) == (22, "after_hours")
+    assert (said.local_hour, said.time_band, said.facility_tz) == (
+        21,
+        "business",
+        "America/New_York",
+    )
+
+
+@pytest.mark.parametrize("said", [64_801, -64_801, 2**53 - 1])
+def test_no_clock_is_so_far_from_utc(said: int) -> None:
+    """A caller who says so would move his accesses out of the night."""
+    at_us = us("2026-01-06T03:00:00.000")
+
+    assert ZONES.local("york", at_us, said) == ZONES.local("york", at_us)
+    assert ZONES.local("nowhere", at_us, said) is None
+
+
+@pytest.mark.parametrize(
+    ("facility", "written", "kind"),
+    [
+        ("york", "2026-11-26T04:59:59.999", "workday"),
+        ("york", "2026-11-26T05:00:00.000", "holiday"),
+        ("york", "2026-11-27T04:59:59.999", "holiday"),
+        ("york", "2026-11-27T05:00:00.000", "workday"),
+        ("york", "2026-11-28T05:00:00.000", "weekend"),
+        ("york", "2026-11-30T04:59:59.999", "weekend"),
+        ("york", "2026-11-30T05:00:00.000", "workday"),
+        ("utc", "2026-11-26T12:00:00.000", "workday"),
+    ],
+)
+def test_a_day_is_a_holiday_where_the_house_says_so(
+    facility: str, written: str, kind: str
+) -> None:
+    """A holiday is one from its first local moment to its last, and of its facility."""
+    assert kind == local(facility, written).day_kind
+
+
+def test_how_far_a_clock_is_ahead_is_told_for_the_log() -> None:
+    """The log keeps it, so that nobody must ask a tz database of two years ago."""
+    before, after = us("2026-03-08T06:59:59.999"), us("2026-03-08T07:00:00.000")
+
+    assert ZONES.offset_s("york", before) == -5 * 3_600
+    assert ZONES.offset_s("york", after) == -4 * 3_600
+    assert ZONES.offset_s("pune", after) == 19_800
+    assert ZONES.offset_s("nowhere", after) is None
+    assert ZONES.offset_s("york", us("1970-06-01T00:00:00")) is None
 
 
 def test_a_year_of_offsets_is_a_few_rows() -> None:
@@ -203,3 +311,5 @@ def test_under_which_zones_an_event_was_judged_is_told() -> None:
     assert tz_version() == ZONES.tz_version != ""
     assert Zones({"a": "UTC"}).digest != Zones({"a": "Asia/Kolkata"}).digest
     assert Zones({"a": "UTC"}).digest == Zones({"a": "UTC"}).digest
+    days = {"a": [date(2026, 12, 25)]}
+    assert Zones({"a": "UTC"}, days).digest != Zones({"a": "UTC"}).digest

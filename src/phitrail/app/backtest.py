@@ -70,7 +70,7 @@ def backtest(trail: Trail, asked: Asked, *, by: str, now: datetime) -> Backtest:
     _check(asked)
     check_all_rows(trail)
     between = Between(_micros(asked.since), _micros(asked.until))
-    zones = Zones(trail.tenant.facility_zones)
+    zones = Zones(trail.tenant.facility_zones, trail.tenant.holidays)
     with open_tables(trail, now, memory_mb=MEMORY_MB) as tables:
         history = History(tables, zones, between)
         selected = history.scan(asked.rules)

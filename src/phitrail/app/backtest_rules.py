@@ -280,6 +280,7 @@ class History:
             self._tables.events(scan.log, files, what.columns),
             records,
             "offsets",
+            self._zones.holidays,
         )
         bounds = [f"at_us >= {since}"] if since is not None else []
         if between.until_us is not None:

@@ -10,6 +10,7 @@ holds none of it.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -57,6 +58,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     vocabulary: dict[str, tuple[ModelName, ...]] = {}
     actions: dict[Term, Action] = {}
     facility_zones: dict[Term, str] = {}
+    holidays: dict[Term, tuple[date, ...]] = {}
 
     def terms(self) -> Vocabulary:
         """Return the vocabulary of the tenant."""

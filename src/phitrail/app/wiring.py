@@ -18,6 +18,7 @@ from phitrail.app.config import (
     read_sources,
     read_tenant,
 )
+from phitrail.app.facts import HouseFacts
 from phitrail.app.key_handover import holding_keys
 from phitrail.app.key_wiring import KEYS, open_ring
 from phitrail.app.pins import JOURNAL, read_lines
@@ -25,11 +26,13 @@ from phitrail.capture.exchange import Systems
 from phitrail.capture.recorder import Recorder
 from phitrail.capture.source import Source
 from phitrail.capture.text_hash import TextHasher
+from phitrail.detect.enrich import Zones
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.codes import Log
 from phitrail.identity.aliases import Aliases
+from phitrail.identity.fact_store import FactSeal, FactStore
 from phitrail.identity.map import IdentityMap
 from phitrail.identity.standing import MapKeys
 from phitrail.keys import names
@@ -73,6 +76,7 @@ class Trail:
     hasher: TextHasher
     appender: Appender
     identity: IdentityMap
+    facts: HouseFacts
     aliases: Aliases | None = None
 
     def reader(self, log: Log) -> "LogReader":
@@ -218,6 +222,7 @@ def assemble(
             opened.callback(aliases.close)
         appender = Appender(journal, directory / APPEND_LOCK, log_keys)
         opened.pop_all()
+    facts = wire_facts(directory, tenant, log_keys)
     return Trail(
         directory,
         tenant,
@@ -234,11 +239,24 @@ def assemble(
             idempotency=Mac(keys, names.IDEMPOTENCY),
             source=source,
             registered=registered,
+            facts=facts,
         ),
         TextHasher(Mac(keys, names.TEXT_HASH).written),
         appender,
         identity,
+        facts,
         aliases,
+    )
+
+
+def wire_facts(
+    directory: Path, tenant: Tenant, log_keys: Mapping[str, LogKeys]
+) -> HouseFacts:
+    """Hand the house's facts their files, sealed as documents are, and its zones."""
+    keys = log_keys[Log.AUDIT.value]
+    return HouseFacts(
+        Zones(tenant.facility_zones, tenant.holidays),
+        FactStore(directory, FactSeal(keys.seal, keys.open)),
     )
 
 

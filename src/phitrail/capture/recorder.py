@@ -8,8 +8,8 @@ One record, in this order:
    vocabulary.
 4. Exchange identifiers of patients and records, and e-mail addresses of users, for
    surrogates. A new identity is durable before any leaf that names it is built.
-5. Add the nonce, the time of receipt and the number within the source's epoch, encode,
-   and check the bytes (field policy).
+5. Add the nonce, the time of receipt, the number within the source's epoch and what the
+   house's lists say (`capture.enrichment`), encode, and check the bytes (field policy).
 6. Append. The receipt says index, leaf hash and promise; it exists only once the commit
    was synced.
 
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from phitrail.capture.enrichment import Enriches, NoFacts
 from phitrail.capture.exchange import Exchange, KnowsSubjects, Systems
 from phitrail.capture.idempotency import (
     NOT_COMPARABLE,
@@ -115,6 +116,7 @@ class Recorder:
         idempotency: HashesContent,
         source: Source | None = None,
         registered: Collection[str] = (),
+        facts: Enriches | None = None,
     ) -> None:
         self._appender = appender
         self._identity = identity
@@ -125,6 +127,7 @@ class Recorder:
         self._nonces = Nonces()
         self._source = source
         self._registered = frozenset(registered)
+        self._facts = facts or NoFacts()
 
     def record(self, record: CallerRecord, now: datetime) -> Receipt:
         """Record one event; return once it is durable.
@@ -330,6 +333,7 @@ class Recorder:
             added["source_id"] = self._source.source_id
             added["source_epoch"] = self._source.epoch
             added["source_seq"] = number
+        added.update(self._facts.fields(record, added))
         records = added.get("records", ())
         if len(records) > RECORDS_IN_A_PART:
             return self._parts(record, added, records)

@@ -4,10 +4,16 @@ The meaning of a field is `detect.row`'s; here it is written for many rows at on
 of DuckDB. An entry without a time (founding and succession of a log) is no event.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from phitrail.detect.enrich import LOCAL_FIELDS, LOCAL_SQL, OffsetRow
+from phitrail.detect.enrich import (
+    DAY_SQL,
+    LOCAL_FIELDS,
+    LOCAL_SQL,
+    OffsetRow,
+    offset_sql,
+)
 from phitrail.detect.schema import DERIVED, FieldType, fields_of
 from phitrail.events.alert import Alert
 from phitrail.events.codes import Log
@@ -29,6 +35,7 @@ _RECORDS_SQL = {
 }
 """Each field that is made of the records of an event; a value may stand twice in a list, since
 no rule asks how often."""
+_SAID = "local_offset_s"
 _LISTED = "phi_fields_accessed"
 _ALERT = Alert.__struct_config__.tag
 
@@ -51,7 +58,7 @@ class Needed:
         if "field_count" in self.fields:
             wanted.add(_LISTED)
         if self.has_local_time:
-            wanted.add("facility_id")
+            wanted |= {"facility_id", _SAID}
         return tuple(sorted(wanted & known))
 
     @property
@@ -77,7 +84,13 @@ def needed(log: Log, kept: Collection[str], tested: Collection[str]) -> Needed:
     return Needed(log, tuple(sorted({*kept, *tested})), frozenset(tested))
 
 
-def relation(what: Needed, events: str, records: str | None, offsets: str) -> str:
+def relation(
+    what: Needed,
+    events: str,
+    records: str | None,
+    offsets: str,
+    holidays: Collection[tuple[str, int]] = (),
+) -> str:
     """Write the relation: `idx`, `at_us`, `event_id` and the fields.
 
     Args:
@@ -85,6 +98,7 @@ def relation(what: Needed, events: str, records: str | None, offsets: str) -> st
         events: what stands in FROM for the log's table.
         records: the same for its records; None where the log has none.
         offsets: the table of `Zones.offset_rows`, with the columns of `OFFSET_TYPES`.
+        holidays: `Zones.holidays`.
     """
     types = {column.name: column.sql_type for column in columns_of(what.log)}
     listed = "".join(
@@ -95,18 +109,38 @@ def relation(what: Needed, events: str, records: str | None, offsets: str) -> st
         f"(SELECT *, epoch_us(timestamp_utc) AS at_us FROM {events} AS t "
         "WHERE timestamp_utc IS NOT NULL) AS e"
     )
+    if what.has_local_time:
+        source = _with_local_time(source, types, offsets, holidays)
     if what.of_records and records is not None:
         made = ", ".join(f"{_RECORDS_SQL[name]} AS {name}" for name in what.of_records)
         source += (
             f" LEFT JOIN (SELECT {INDEX}, {made} FROM {records} AS a GROUP BY {INDEX}) "
             f"AS r ON r.{INDEX} = e.{INDEX}"
         )
-    if what.has_local_time:
-        source += (
-            f" LEFT JOIN {offsets} AS o ON o.facility_id = e.facility_id "
-            "AND e.at_us >= o.from_us AND e.at_us < o.until_us"
-        )
     return f"SELECT e.{INDEX}, e.at_us, e.event_id{listed} FROM {source}"
+
+
+def _with_local_time(
+    source: str,
+    types: Mapping[str, str],
+    offsets: str,
+    holidays: Collection[tuple[str, int]],
+) -> str:
+    """Add `zone`, `offset_us`, `holiday`: what the event says of its clock goes first."""
+    said = _SAID if _SAID in types else "NULL"
+    joined = (
+        f"(SELECT e.*, o.zone, {offset_sql(said, 'o.offset_us')} AS offset_us "
+        f"FROM {source} LEFT JOIN {offsets} AS o ON o.facility_id = e.facility_id "
+        "AND e.at_us >= o.from_us AND e.at_us < o.until_us) AS e"
+    )
+    if not holidays:
+        return f"(SELECT e.*, NULL AS holiday FROM {joined}) AS e"
+    told = ", ".join(f"('{facility}', {day})" for facility, day in sorted(holidays))
+    return (
+        f"(SELECT e.*, h.holiday FROM {joined} LEFT JOIN (VALUES {told}) "
+        f"AS h(facility, holiday) ON h.facility = e.facility_id AND h.holiday = {DAY_SQL}) "
+        "AS e"
+    )
 
 
 def _field(what: Needed, name: str, types: dict[str, str], *, has_records: bool) -> str:

@@ -64,10 +64,12 @@ class Row:
 
     def local(self, name: str) -> object:
         """Return a field of its local time."""
-        facility = getattr(self._record, "facility_id", None)
-        if facility is None:
+        record = self._record
+        facility = getattr(record, "facility_id", None)
+        said = getattr(record, "local_offset_s", None)
+        if facility is None and said is None:
             return None
-        local = self._zones.local(facility, self._at_us)
+        local = self._zones.local(facility, self._at_us, said)
         return None if local is None else getattr(local, name)
 
 
@@ -77,8 +79,11 @@ def instant_of(record: LeafRecord) -> int | None:
     Founding and succession of a log are no events that rules judge.
     """
     written = getattr(record, "timestamp_utc", None)
-    if written is None:
-        return None
+    return None if written is None else instant_us(written)
+
+
+def instant_us(written: str) -> int:
+    """Read a time of a record, in microseconds since 1970."""
     seconds_us = int(written[17:19]) * 1_000_000 + int(written[20:23]) * 1_000
     return _minute_us(written[:_MINUTE]) + seconds_us
 

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TypeAlias
 
 from phitrail.detect.enrich import LOCAL_FIELDS, Zones
@@ -284,11 +285,18 @@ def _numbered(text: str, number: int) -> str:
     return text.replace("{n}", str(number))
 
 
+@cache
+def _no_zones() -> Zones:
+    return Zones({})
+
+
 def _add_local(row: dict[str, object], at_us: int, zones: Zones | None) -> None:
-    facility = row.get("facility_id")
-    local = None
-    if zones is not None and isinstance(facility, str):
-        local = zones.local(facility, at_us)
+    facility, said = row.get("facility_id"), row.get("local_offset_s")
+    local = (zones or _no_zones()).local(
+        facility if isinstance(facility, str) else None,
+        at_us,
+        said if isinstance(said, int) else None,
+    )
     if local is not None:
         row.update({name: getattr(local, name) for name in LOCAL_FIELDS})
 

@@ -4,7 +4,7 @@
 2. What is made of a row for rules: `patient`, `record`, `resource_types` (lists, of `records`),
    `record_count`, `field_count`, `access` (the access that an event belongs to, or the event
    itself), and the local time of its facility: `facility_tz`, `local_hour` (0-23), `local_dow`
-   (1-7, Monday is 1), `time_band`, `night` (the local date on which the night of an
+   (1-7, Monday is 1), `day_kind`, `time_band`, `night` (the local date on which the night of an
    after-hours event began).
 """
 
@@ -48,6 +48,7 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
         "facility_tz": FieldType.TEXT,
         "local_hour": FieldType.WHOLE,
         "local_dow": FieldType.WHOLE,
+        "day_kind": FieldType.TEXT,
         "time_band": FieldType.TEXT,
         "night": FieldType.TEXT,
     }
