@@ -29,6 +29,8 @@ PERIOD_DAYS = 28
 FACILITIES = ("main-campus", "riverside-pavilion")
 COMPONENTS = ("chart-assistant",)
 MODELS = ("extractive-demo",)
+PROVIDERS = ("in-house",)
+ROLLOUTS = ("spring-update",)
 USE_CASES = (
     "chart_qa",
     "medication_reconciliation",
@@ -85,7 +87,7 @@ _ID_PREFIX = {
     "researcher": "re",
 }
 ROLES = tuple(_ID_PREFIX)
-REASON_CODES = ("not_on_care_team",)
+REASON_CODES = ("not_on_care_team", "model_timeout")
 VOCABULARY = {
     "roles": ROLES,
     "departments": DEPARTMENTS,
@@ -93,6 +95,8 @@ VOCABULARY = {
     "components": COMPONENTS,
     "facilities": FACILITIES,
     "models": MODELS,
+    "providers": PROVIDERS,
+    "rollouts": ROLLOUTS,
     "reason_codes": REASON_CODES,
 }
 """The constants above under the names of the tenant's lists."""
