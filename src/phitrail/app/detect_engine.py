@@ -4,67 +4,48 @@
    recorded; after a crash the same batches are judged again from the last snapshot, and the
    alerts that the log has already are left out. So none is lost and none is doubled.
 2. The clock is the log's own: the newest time of receipt, or this host's while nothing
-   comes. The watermark is `lateness` behind it. What a source says of the time moves
-   neither, so no source can make another one late.
+   comes. The watermark is behind it (`detect.source_clock`); no source can make another one
+   late.
 3. A row that happened before the watermark is not judged here, and neither is a group that a
-   rule has no room for: `detection_degraded` says so, once a minute. History judges both.
+   rule has no room for: `app.detect_gaps` says so. History judges both.
 4. Alerts of rules that read alerts feed no rule.
 5. A rule that is new, or means something else, is warmed up (`app.detect_warm`).
 """
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from phitrail.app.config import DetectSection
+from phitrail.app.detect_gaps import GapBook, is_ours
 from phitrail.app.detect_rows import Fed, RowFeed, Seen, received_us, take_batch
 from phitrail.app.detect_state import (
     NOWHERE,
     Batch,
     Coverage,
     DetectState,
-    Gap,
     Standing,
 )
 from phitrail.app.detect_warm import WarmUp
+from phitrail.app.documents import keep_document
 from phitrail.app.rules import TrailRules, reads_alerts
 from phitrail.app.wiring import Trail
 from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan
 from phitrail.detect.digest import digest_of
 from phitrail.detect.enrich import Zones
 from phitrail.detect.snapshot import dump_tail, load_tail, name_of
+from phitrail.detect.source_clock import Patience, SourceClock
 from phitrail.detect.tail import Tail
 from phitrail.detect.typed import Correlation
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.alert import Alert
-from phitrail.events.canonical import CallerRecord
-from phitrail.events.codes import EventType, Severity
-from phitrail.events.ids import RANDOM_BYTES, format_time, new_uuid7
-from phitrail.events.security import SecurityEvent
+from phitrail.events.canonical import CallerRecord, LeafRecord
+from phitrail.events.ids import format_time
 
 BATCH_ROWS = 2_048
 RECORDED_AT_ONCE = 100
 IDLE_US = 1_000_000
-MINUTE_US = 60_000_000
-BEYOND_HORIZON, STATE_CAP = "beyond_horizon", "state_cap"
-DETECTOR = "detection"
-
-
-@dataclass(slots=True)
-class _Beyond:
-    """Rows that came too late to be judged."""
-
-    rows: int = 0
-    from_us: int = 0
-    until_us: int = 0
-
-    def add(self, at_us: int) -> None:
-        self.from_us = min(self.from_us, at_us) if self.rows else at_us
-        self.until_us = max(self.until_us, at_us) if self.rows else at_us
-        self.rows += 1
 
 
 class Engine:
@@ -88,12 +69,12 @@ class Engine:
         self._state = state
         self._settings = settings
         self._zones = Zones(trail.tenant.facility_zones, trail.tenant.holidays)
-        self._lateness_us = int(settings.lateness_s * 1_000_000)
+        self._patience = patience_of(settings)
         self._place = NOWHERE
         self._unsaved: list[Batch] = []
         self._waiting: list[CallerRecord] = []
-        self._gaps: list[Gap] = []
-        self._degraded: dict[str, int] = {}
+        self._gaps = GapBook(trail_id, lambda text: keep_document(trail, text))
+        self._clock = SourceClock(self._patience)
         self._coverage: dict[str, Coverage] = {}
         self._alert_counts: dict[str, int] = {}
         self._rows_since_snapshot = 0
@@ -137,7 +118,7 @@ class Engine:
             StorageError: alerts could not be recorded, or the state not be kept.
         """
         self._flush(now)
-        tail = dump_tail(self._tail)
+        tail = dump_tail(self._tail, self._clock.dump())
         self._count()
         self._state.keep_snapshot(self._place, tail)
         self._take_up(rules)
@@ -159,12 +140,12 @@ class Engine:
             update_after_us=int(self._settings.update_after_s * 1_000_000),
         )
         self._counted: dict[str, int] = {}
-        self._evicted = 0
         self._began_us = self._place.clock_us
         self._since_us: dict[str, int] = {}
 
     def _load(self, tail: bytes) -> None:
         restored = load_tail(self._tail, tail)
+        self._clock.load(restored.sources)
         self._book.take_over(restored.episodes)
         self._waiting += [close_orphan(told) for told in restored.orphans]
         if restored.fresh:
@@ -176,7 +157,7 @@ class Engine:
         warm_up = WarmUp(
             self._feed,
             self._seen,
-            self._lateness_us,
+            self._patience.lateness_us + self._patience.wait_us,
             self._settings.warm_up_rows,
             self._settings.most_groups,
         )
@@ -184,7 +165,8 @@ class Engine:
         warmed.tail.advance(self._tail.watermark or 0)
         alive = self._tail.adopt(warmed.tail.dump(name_of), fresh, name_of)
         self._waiting += self._book.take_up(alive, warmed.said, self._place.clock_us)
-        self._gaps += warmed.gaps
+        for gap in warmed.gaps:
+            self._gaps.add(gap)
         self._since_us.update(warmed.since_us)
         for rule in fresh:
             self._coverage.pop(rule.head.rule_id, None)
@@ -224,77 +206,50 @@ class Engine:
 
     def _judge(self, rows: Sequence[Fed], batch: Batch) -> list[CallerRecord]:
         """Judge the rows of a batch; give what is to be recorded."""
-        clock_us, beyond = self._place.clock_us, _Beyond()
+        clock_us = self._place.clock_us
         found: list[CallerRecord] = []
         for row in rows:
             received = received_us(row)
             clock_us = max(clock_us, received)
             self._began_us = self._began_us or received
-            found += self._judge_row(row, received, clock_us, beyond)
+            found += self._judge_row(row, received, clock_us)
         clock_us = max(clock_us, batch.clock_us)
-        watermark_us = clock_us - self._lateness_us
-        changed = self._tail.advance(watermark_us)
+        changed = self._tail.advance(self._clock.watermark(clock_us))
         found += self._book.told(changed, clock_us, None)
-        found += self._book.advance(watermark_us, clock_us)
+        found += self._book.advance(self._tail.watermark or 0, clock_us)
         self._place = Batch(batch.ends, clock_us)
         self._rows_since_snapshot += len(rows)
         for alert in found:
             if isinstance(alert, Alert) and alert.state == "open":
                 count = self._alert_counts.get(alert.rule_id, 0)
                 self._alert_counts[alert.rule_id] = count + 1
-        return [*found, *self._degradations(beyond, clock_us)]
+        return [*found, *self._gaps.events(clock_us, self._tail.take_evicted())]
 
-    def _judge_row(
-        self, fed: Fed, received: int, clock_us: int, beyond: _Beyond
-    ) -> list[Alert]:
+    def _judge_row(self, fed: Fed, received: int, clock_us: int) -> list[Alert]:
         at_us = self._seen.instant(fed.record)
         if at_us is None:
             return []
+        if not is_ours(fed.record):
+            self._hear(fed.record, at_us, received)
         row = self._seen.row(fed.record, at_us)
         before = self._tail.beyond
         changed = self._seen.give(self._tail, fed, at_us, row)
-        if self._tail.beyond != before and not _is_ours(fed.record):
-            beyond.add(at_us)
+        if self._tail.beyond != before and not is_ours(fed.record):
+            self._gaps.beyond(at_us)
         if not changed:
             return []
         return self._book.told(changed, clock_us, Cause(at_us, received, row))
 
-    # --- what could not be judged ---
-
-    def _degradations(self, beyond: _Beyond, clock_us: int) -> list[CallerRecord]:
-        found: list[CallerRecord] = []
-        if beyond.rows:
-            self._gaps.append(
-                Gap(BEYOND_HORIZON, beyond.from_us, beyond.until_us, beyond.rows)
-            )
-            found += self._degradation(BEYOND_HORIZON, clock_us)
-        evicted = self._tail.evicted
-        if evicted > self._evicted:
-            self._gaps.append(
-                Gap(STATE_CAP, clock_us, clock_us, evicted - self._evicted)
-            )
-            found += self._degradation(STATE_CAP, clock_us)
-        self._evicted = evicted
-        return found
-
-    def _degradation(self, reason: str, clock_us: int) -> list[CallerRecord]:
-        minute = clock_us // MINUTE_US
-        if self._degraded.get(reason) == minute:
-            return []
-        self._degraded[reason] = minute
-        said = f"phitrail/detection-degraded/v1|{self._trail_id}|{reason}|{minute}"
-        entropy = hashlib.sha256(said.encode()).digest()[:RANDOM_BYTES]
-        at = datetime.fromtimestamp(minute * 60, tz=UTC)
-        return [
-            SecurityEvent(
-                event_type=EventType.DETECTION_DEGRADED,
-                event_id=new_uuid7(at, entropy),
-                severity=Severity.HIGH,
-                reason_code=reason,
-                detector=DETECTOR,
-                service_component="phitrail",
-            )
-        ]
+    def _hear(self, record: LeafRecord, at_us: int, received: int) -> None:
+        """Take what a source says of the time."""
+        source: str | None = getattr(record, "source_id", None)
+        if source is not None:
+            epoch: int = getattr(record, "source_epoch", None) or 0
+            self._clock.hear(source, epoch, at_us, received)
+        skew = self._patience.skew(at_us, received)
+        if skew is not None:
+            name = source or getattr(record, "service_component", None) or ""
+            self._gaps.skewed(skew, name, received)
 
     # --- recording ---
 
@@ -341,7 +296,9 @@ class Engine:
         Raises:
             StorageError: it was not kept.
         """
-        self._state.keep_snapshot(self._place, dump_tail(self._tail))
+        self._state.keep_snapshot(
+            self._place, dump_tail(self._tail, self._clock.dump())
+        )
         self._unsaved = []
         self._rows_since_snapshot = 0
 
@@ -353,13 +310,12 @@ class Engine:
         Raises:
             StorageError: it was not kept.
         """
-        watermark_us = self._place.clock_us - self._lateness_us
+        watermark_us = self._tail.watermark or 0
         standing = Standing(
             format_time(now), self._place, watermark_us, failure, rules_error
         )
         self._count()
-        self._state.report(standing, self._coverage.values(), self._gaps)
-        self._gaps = []
+        self._state.report(standing, self._coverage.values(), self._gaps.take())
 
     def _count(self) -> None:
         """Add to the coverage of each rule what was judged since this was last done."""
@@ -382,7 +338,17 @@ class Engine:
         self._counted = windows
 
 
-def _is_ours(record: object) -> bool:
-    """Say whether detection itself wrote a record, which then makes no new one."""
-    is_degradation = getattr(record, "event_type", "") == EventType.DETECTION_DEGRADED
-    return is_degradation or isinstance(record, Alert)
+def patience_of(settings: DetectSection) -> Patience:
+    """Write a policy's seconds as microseconds."""
+    return Patience(
+        *(
+            int(seconds * 1_000_000)
+            for seconds in (
+                settings.lateness_s,
+                settings.wait_s,
+                settings.idle_s,
+                settings.ahead_s,
+                settings.behind_s,
+            )
+        )
+    )

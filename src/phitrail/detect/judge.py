@@ -29,6 +29,8 @@ from phitrail.detect.windows import Instant, Window, make_window
 MOST_SEEN = 64
 MOST_GROUPS = 1_000_000
 _SPARED = 32
+_AHEAD_US = 3_600_000_000
+"""What is dated so far after the watermark is not of the order in which groups were met."""
 NO_REF = -1
 _HOLDS: Mapping[Compare, Callable[[int, int], bool]] = {
     Compare.GT: lambda measure, number: measure > number,
@@ -87,6 +89,24 @@ class _Group:
             del self.seen[:2]
 
 
+@dataclass(slots=True)
+class Evicted:
+    """Groups that were forgotten: how many, and from when until when their events are."""
+
+    groups: int = 0
+    from_us: Instant = 0
+    until_us: Instant = 0
+
+    def add(self, from_us: Instant, until_us: Instant) -> None:
+        """Count one more."""
+        if self.groups:
+            from_us, until_us = (
+                min(from_us, self.from_us),
+                max(until_us, self.until_us),
+            )
+        self.groups, self.from_us, self.until_us = self.groups + 1, from_us, until_us
+
+
 class Judge:
     """One correlation at work."""
 
@@ -94,8 +114,8 @@ class Judge:
         self.rule = rule
         self.windows = 0
         """How many events it took, each of which ends a window."""
-        self.evicted = 0
-        """How many groups were forgotten because there were too many."""
+        self.evicted = Evicted()
+        """The groups that were forgotten because there were too many."""
         self.groups: OrderedDict[Group, _Group] = OrderedDict()
         """By when they were last met, the longest ago first."""
         self.feeds: list[tuple[Judge, Reads]] = []
@@ -162,7 +182,7 @@ class Judge:
         ahead = 0
         while self.groups:
             group, held = next(iter(self.groups.items()))
-            if held.newest > watermark and ahead < _SPARED:
+            if held.newest > watermark + _AHEAD_US and ahead < _SPARED:
                 self.groups.move_to_end(group)
                 ahead += 1
                 continue
@@ -174,8 +194,8 @@ class Judge:
         """Make room: of the groups met the longest ago, take one without an episode."""
         near = list(islice(self.groups.items(), _SPARED))
         spare = next((group for group, held in near if not held.episodes), near[0][0])
-        del self.groups[spare]
-        self.evicted += 1
+        held = self.groups.pop(spare)
+        self.evicted.add(min(held.window.oldest(), held.newest), held.newest)
 
     # --- carrying over ---
 

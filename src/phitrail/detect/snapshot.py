@@ -14,16 +14,17 @@ import msgspec
 
 from phitrail.detect.digest import digest_of
 from phitrail.detect.tail import Episode, Tail
-from phitrail.detect.tail_state import TailState, Told
+from phitrail.detect.tail_state import SourceState, TailState, Told
 from phitrail.detect.typed import Correlation, Rule
 from phitrail.errors import IntegrityError
 
-FORM = "phitrail/tail/v1"
+FORM = "phitrail/tail/v2"
 
 
 class _Snapshot(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     form: str
     tail: TailState
+    sources: tuple[SourceState, ...]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -38,11 +39,13 @@ class Restored:
         episodes: those that go on.
         orphans: what the log was told of episodes whose rule is another one now.
         fresh: the correlations of which it knows nothing.
+        sources: how far behind each source was (`source_clock`).
     """
 
     episodes: tuple[Episode, ...]
     orphans: tuple[Told, ...]
     fresh: tuple[Correlation, ...]
+    sources: tuple[SourceState, ...]
 
 
 def name_of(rule: Rule) -> str:
@@ -50,9 +53,9 @@ def name_of(rule: Rule) -> str:
     return f"{rule.head.rule_id}|{digest_of(rule)}"
 
 
-def dump_tail(tail: Tail) -> bytes:
-    """Write the state of a tail."""
-    return _ENCODER.encode(_Snapshot(FORM, tail.dump(name_of)))
+def dump_tail(tail: Tail, sources: tuple[SourceState, ...] = ()) -> bytes:
+    """Write the state of a tail, and how far behind each source was."""
+    return _ENCODER.encode(_Snapshot(FORM, tail.dump(name_of), sources))
 
 
 def load_tail(
@@ -86,4 +89,4 @@ def load_tail(
     fresh = tuple(
         rule for rule in tail.rules() if name(rule) not in snapshot.tail.judges
     )
-    return Restored(tuple(episodes), orphans, fresh)
+    return Restored(tuple(episodes), orphans, fresh, snapshot.sources)

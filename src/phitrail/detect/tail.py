@@ -18,7 +18,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from phitrail.detect.judge import MOST_GROUPS, NO_REF, Episode, Judge
+from phitrail.detect.judge import MOST_GROUPS, NO_REF, Episode, Evicted, Judge
 from phitrail.detect.match import Matches, Row, compile_predicate, given
 from phitrail.detect.reads import Reads
 from phitrail.detect.tail_state import TailState
@@ -153,10 +153,13 @@ class Tail:
         """At and before which instant nothing is expected any more."""
         return self._watermark
 
-    @property
-    def evicted(self) -> int:
-        """How many groups were forgotten because a rule had too many."""
-        return sum(judge.evicted for judge in self._judges.values())
+    def take_evicted(self) -> dict[str, Evicted]:
+        """Give what each rule forgot since this was last asked, by its id."""
+        found = {}
+        for rule_id, judge in self._judges.items():
+            if judge.evicted.groups:
+                found[rule_id], judge.evicted = judge.evicted, Evicted()
+        return found
 
     def dump(self, name: Callable[[Rule], str]) -> TailState:
         """Write what it remembers; each correlation's under the name of its rule."""

@@ -60,6 +60,16 @@ class JudgeState(_State):
     counted: tuple[tuple[tuple[str, ...], str | int], ...] = ()
 
 
+class SourceState(_State):
+    """One source, as it was when its newest row came (`source_clock`)."""
+
+    source: str
+    epoch: int
+    newest: int
+    heard: int
+    behind: int
+
+
 class TailState(_State):
     """Rules at work; judges by rule id and digest."""
 

@@ -99,6 +99,8 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "rule_changed",
             "beyond_horizon",
             "state_cap",
+            "clock_ahead",
+            "clock_behind",
         }
     ),
     "detectors": frozenset({"guard", "recorder", "detection"}),
