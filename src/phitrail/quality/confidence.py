@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-
 from phitrail.errors import InputError
 from phitrail.quality.betting import Claim, Values, check_claim, log_e_now
 
@@ -53,14 +52,19 @@ def lower_bound(values: Values, alpha: float) -> float:
 
 
 def last_true(
-    holds: Callable[[float], bool], low: float, high: float, otherwise: float
+    holds: Callable[[float], bool],
+    low: float,
+    high: float,
+    otherwise: float,
+    *,
+    steps: int = _STEPS,
 ) -> float:
     """Find where a statement, true from `low` on, stops being true; from the true side."""
     if not holds(low):
         return otherwise
     if holds(high):
         return high
-    for _ in range(_STEPS):
+    for _ in range(steps):
         middle = (low + high) / 2.0
         if holds(middle):
             low = middle

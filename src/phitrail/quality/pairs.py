@@ -64,7 +64,7 @@ class Plan:
 
     Attributes:
         closed_us: when the later block of each pair was over; int64, shape (pairs,).
-        began_us: when the candidate's block began; int64, shape (pairs,).
+        began_us: the candidate's first row in each pair; int64, shape (pairs,).
         candidate: which pair each row belongs to, -1 for none; int64, shape (rows,).
         baseline: the same of the baseline's rows.
         is_concurrent: both served at the same time; otherwise the pairs show a shift only.
@@ -128,17 +128,24 @@ def _raters(arm: Observations) -> set[int]:
 
 
 def plan_entries(
-    candidate: Observations, baseline: Observations, until_us: int | None = None
+    candidate: Observations,
+    baseline: Observations,
+    until_us: int | None = None,
+    since_us: int | None = None,
 ) -> Plan:
     """Pair what a machine measured, by hours within hour of the week and facility."""
     arms = [
         Rows(arm.at_us, arm.stratum.astype(np.int64)) for arm in (candidate, baseline)
     ]
-    return plan(arms[0], arms[1], HOUR_US, until_us)
+    return plan(arms[0], arms[1], HOUR_US, until_us, since_us)
 
 
 def plan(
-    candidate: Rows, baseline: Rows, period_us: int, until_us: int | None = None
+    candidate: Rows,
+    baseline: Rows,
+    period_us: int,
+    until_us: int | None = None,
+    since_us: int | None = None,
 ) -> Plan:
     """Pair blocks of whole periods within groups; rows of a negative group are left out.
 
@@ -147,6 +154,7 @@ def plan(
         baseline: rows of the other.
         period_us: how long a period is.
         until_us: up to when rows are complete; up to the newest row when absent.
+        since_us: side by side, pair rows from then on only: a line was drawn from those before.
     """
     span = [_span(arm) for arm in (candidate, baseline)]
     if span[0] is None or span[1] is None:
@@ -154,21 +162,21 @@ def plan(
             _Cells([], np.full(len(arm.at_us), _NO_BLOCK))
             for arm in (candidate, baseline)
         ]
-        return _number([], (none[0], none[1]), period_us, concurrent=True)
+        return _number([], (none[0], none[1]), candidate, period_us, concurrent=True)
     (first, last), (base_first, base_last) = span[0], span[1]
     newest = max(int(candidate.at_us[-1]), int(baseline.at_us[-1]))
     over = (newest if until_us is None else until_us) // period_us
     start, overlap_end = max(first, base_first), min(last, base_last)
     is_concurrent = overlap_end - start >= DAY_US or last - overlap_end <= DAY_US
     match = _side_by_side if is_concurrent else _one_after_other
-    whole = start // period_us * period_us
+    whole = max(start // period_us * period_us, since_us or 0)
     since, before = (whole, None) if is_concurrent else (None, first)
     cells = (
         _cells(candidate, period_us, since, None, over),
         _cells(baseline, period_us, since, before, over),
     )
     pairs = match(cells[0].keys, cells[1].keys)
-    return _number(pairs, cells, period_us, concurrent=is_concurrent)
+    return _number(pairs, cells, candidate, period_us, concurrent=is_concurrent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +189,10 @@ class _Cells:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Cells of one pair, as places in the keys of each version, and its periods."""
+    """Cells of one pair, as places in the keys of each version; its last period, its group."""
 
     candidate: list[int]
     baseline: list[int]
-    began: int
     closed: int
     group: int
 
@@ -221,21 +228,20 @@ def _side_by_side(
     """Close a block with the first period by whose end it holds rows of both (rule 3)."""
     pairs: list[_Pair] = []
     waiting: tuple[list[int], list[int]] = ([], [])
-    group, i, j, began = -1, 0, 0, 0
+    group, i, j = -1, 0, 0
     while i < len(candidate) or j < len(baseline):
         heads = candidate[i : i + 1] + baseline[j : j + 1]
         cell = min(heads)
         if cell[0] != group:
             group, waiting = cell[0], ([], [])
         if candidate[i : i + 1] == [cell]:
-            began = began if waiting[0] else cell[1]
             waiting[0].append(i)
             i += 1
         if baseline[j : j + 1] == [cell]:
             waiting[1].append(j)
             j += 1
         if waiting[0] and waiting[1]:
-            pairs.append(_Pair(*waiting, began, cell[1], group))
+            pairs.append(_Pair(*waiting, cell[1], group))
             waiting = ([], [])
     return pairs
 
@@ -251,13 +257,14 @@ def _one_after_other(
     for place, (group, period) in enumerate(candidate):
         if newest.get(group):
             before = newest[group].pop()
-            pairs.append(_Pair([place], [before], period, period, group))
+            pairs.append(_Pair([place], [before], period, group))
     return pairs
 
 
 def _number(
     pairs: list[_Pair],
     cells: tuple[_Cells, _Cells],
+    candidate: Rows,
     period_us: int,
     *,
     concurrent: bool,
@@ -268,11 +275,14 @@ def _number(
     for number, pair in enumerate(pairs):
         pair_of[0][pair.candidate] = number
         pair_of[1][pair.baseline] = number
-    # A row without a cell has the place -1, which is the last one, and stays without a pair.
+    # A row without a cell has the place -1, the last one, and stays without a pair.
+    of_row = [places[one.of_row] for places, one in zip(pair_of, cells, strict=True)]
+    began_us = np.full(len(pairs) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(began_us, of_row[0], candidate.at_us)
     return Plan(
         np.array([(pair.closed + 1) * period_us for pair in pairs], dtype=np.int64),
-        np.array([pair.began * period_us for pair in pairs], dtype=np.int64),
-        pair_of[0][cells[0].of_row],
-        pair_of[1][cells[1].of_row],
+        began_us[:-1],
+        of_row[0],
+        of_row[1],
         concurrent,
     )
