@@ -45,6 +45,7 @@ docs: $(TEST)/ready  ## write the generated parts of docs/ anew
 	$(TEST)/bin/python -m scripts.make_records_doc
 	$(TEST)/bin/python -m scripts.make_cli_doc
 	$(TEST)/bin/python -m scripts.make_tables_doc
+	$(TEST)/bin/python -m scripts.make_quality_doc
 	$(TEST)/bin/python -m scripts.make_grafana
 
 train: $(TRAIN)/ready  ## train the guard's tagger anew (minutes; the same bytes for one seed)

@@ -1,5 +1,6 @@
 """Small quality logs, made row by row and opened as tables without a trail."""
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,8 @@ from phitrail.projection.tables import LogState, Tables
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 """A Monday."""
+EXAMPLES = 60 if os.environ.get("PHITRAIL_LONG") else 5
+"""How many logs a property is tried on; each is folded and asked anew."""
 Record = msgspec.Struct
 """A `QualityEntry`, `Feedback` or `Rollout`."""
 
@@ -36,7 +39,7 @@ def request(
     version: str | None = "v1",
     use_case: str | None = "chart_qa",
     **fields: object,
-) -> QualityEntry:
+) -> Record:
     """Make a request; `hours` after the start, received then or later."""
     entry = QualityEntry(
         request_id=f"req-{number}",
@@ -59,7 +62,7 @@ def rating(
     rater: str | None = None,
     flag: str | None = None,
     supersedes: int | None = None,
-) -> Feedback:
+) -> Record:
     """Make a rating of request `of`."""
     return Feedback(
         request_id=f"req-{of}",
@@ -80,7 +83,7 @@ def rollout(
     *,
     use_case: str | None = "chart_qa",
     received: float | None = None,
-) -> Rollout:
+) -> Record:
     """Make a rollout that starts then."""
     return Rollout(
         model_id="model",

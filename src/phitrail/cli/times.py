@@ -1,8 +1,25 @@
-"""Days and times as people write them."""
+"""Days, times and lengths of time as people write them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from phitrail.errors import InputError
+
+_LENGTH: Final = re.compile(r"([0-9]{1,6})([mhdw])", re.ASCII)
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_length(field: str, given: str) -> timedelta:
+    """Read a length of time.
+
+    Raises:
+        InputError: names the field and the rule.
+    """
+    match = _LENGTH.fullmatch(given)
+    if match is None:
+        raise InputError.for_field(field, "a length of time, as 90m, 24h, 14d or 8w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def parse_moment(field: str, given: str) -> datetime:

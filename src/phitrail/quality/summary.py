@@ -139,10 +139,10 @@ def _measured(metric: Metric, row: Mapping[str, Any]) -> Measured:
         )
         spread = UNKNOWN if deviation is None else mean_interval(mean, deviation, n)
         return Measured(metric.name, n, mean, spread)
-    return _quantile(metric, n, row[column(metric, LADDER)])
+    return quantile_of(metric, n, row[column(metric, LADDER)])
 
 
-def _quantile(metric: Metric, n: int, read: Sequence[float]) -> Measured:
+def quantile_of(metric: Metric, n: int, read: Sequence[float]) -> Measured:
     """Take the quantile and the steps of the ladder that enclose its interval.
 
     Step f lies at the place (n - 1) f + 1 among the n sorted rows, between two of them: it

@@ -5,7 +5,7 @@ seam stands here so that a program which talks to a server never loads `phitrail
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from phitrail.capture.text_hash import TextHasher
@@ -93,6 +93,13 @@ class Backend(Protocol):
 
     def witnessed_size(self, log: str) -> int | None:
         """Say up to which size a witness cosigned a log; None without a witness."""
+
+    # What its models did.
+
+    def quality_metrics(
+        self, window: timedelta, now: datetime
+    ) -> dict[str, float | int | None]:
+        """Give the nine classic metrics of a window that ends now; empty without any."""
 
     def ask_witnesses(self) -> None:
         """Ask the witnesses to cosign what is published, without waiting for them."""

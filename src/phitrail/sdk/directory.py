@@ -9,7 +9,7 @@ that holds the credential of a source opens an epoch first and closes it last.
 
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,6 +22,7 @@ from phitrail.app.key_due import KeyDueWatcher
 from phitrail.app.overdue_watch import OverdueWatcher
 from phitrail.app.pins import read_pins
 from phitrail.app.pipeline import Pipeline
+from phitrail.app.quality_answers import classic_metrics
 from phitrail.app.source_keeping import SourceKeeper
 from phitrail.app.source_watch import SourceWatcher
 from phitrail.app.sources import begin_epoch, read_credential
@@ -221,6 +222,19 @@ class Directory:
         """
         sizes = witnessed_sizes(self.parts.directory, Log(log))
         return max(sizes.values(), default=None)
+
+    def quality_metrics(
+        self, window: timedelta, now: datetime
+    ) -> dict[str, float | int | None]:
+        """Give the nine classic metrics of a window that ends now; empty without any.
+
+        Raises:
+            InputError: the window is empty or too long.
+            RefusedError: entries of the quality log are in quarantine.
+            IntegrityError: tables or log are damaged; the message says what to run.
+            StorageError: a file cannot be read.
+        """
+        return classic_metrics(self.parts, window, now=now)
 
     def ask_witnesses(self) -> None:
         """Ask the witnesses now, where this process publishes."""

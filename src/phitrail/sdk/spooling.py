@@ -20,7 +20,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import msgspec
@@ -269,6 +269,16 @@ class Spooling:
             StorageError: the log is down.
         """
         return self._reached().witnessed_size(log)
+
+    def quality_metrics(
+        self, window: timedelta, now: datetime
+    ) -> dict[str, float | int | None]:
+        """Give the nine classic metrics of a window that ends now; empty without any.
+
+        Raises:
+            StorageError: the log is down; what waits in the spool is not measured.
+        """
+        return self._reached().quality_metrics(window, now)
 
     def ask_witnesses(self) -> None:
         """Ask the witnesses now, where this process publishes."""

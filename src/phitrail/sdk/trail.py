@@ -8,9 +8,9 @@ import asyncio
 import functools
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import Any, Concatenate, Final, ParamSpec, Self
 
 from phitrail.capture.access import AccessLife, Triple
 from phitrail.capture.guarding import Guarding
@@ -32,6 +32,7 @@ from phitrail.sdk.wrapping import resolved, without_first_parameter
 from phitrail.tlog.receipt import Receipt
 
 P = ParamSpec("P")
+_MOST_HOURS: Final = 20 * 365 * 24
 
 
 def _known_fields(**fields: str | None) -> dict[str, Any]:
@@ -56,6 +57,13 @@ class _Opened:
         if self._promises is not None:
             self._promises.note(receipts)
         return receipts
+
+    def _quality_metrics(self, hours: float) -> dict[str, float | int | None]:
+        if isinstance(hours, bool) or not 0 < hours <= _MOST_HOURS:
+            raise InputError.for_field(
+                "time_window_hours", "more than 0, at most 20 years"
+            )
+        return self._backend.quality_metrics(timedelta(hours=hours), clock.now())
 
     def _publish(self, timeout_s: float) -> None:
         if self._promises is not None and self._promises.failure is not None:
@@ -384,6 +392,26 @@ class Trail(_Opened):
             pause.wait(waiting.pause_s)
         return receipt
 
+    def compute_ai_quality_metrics(
+        self, time_window_hours: float = 24
+    ) -> dict[str, float | int | None]:
+        """Measure what models did in the hours up to now; empty without a request.
+
+        Requests of any age count, with the ratings that came so far. Times are in
+        milliseconds, rates and scores between 0 and 1; None is what was not measured.
+
+        Returns:
+            `requests`, `latency_mean`, `latency_p95`, `cache_hit_rate`,
+            `content_filter_rate`, `disclaimer_rate`, `citations_mean`, `top_score_mean`
+            and `positive_rate`.
+
+        Raises:
+            InputError: no length of time, or more than 20 years.
+            RefusedError: entries of the quality log are in quarantine.
+            StorageError: the log is down, or cannot be read.
+        """
+        return self._quality_metrics(time_window_hours)
+
     def publish(self, *, timeout_s: float = 30.0) -> None:
         """Publish what is durable now, without waiting for the interval.
 
@@ -622,6 +650,18 @@ class AsyncTrail(_Opened):
         while not await asyncio.to_thread(waiting.is_over):
             await asyncio.sleep(waiting.pause_s)
         return receipt
+
+    async def compute_ai_quality_metrics(
+        self, time_window_hours: float = 24
+    ) -> dict[str, float | int | None]:
+        """Measure what models did; see `Trail.compute_ai_quality_metrics`.
+
+        Raises:
+            InputError: no length of time, or more than 20 years.
+            RefusedError: entries of the quality log are in quarantine.
+            StorageError: the log is down, or cannot be read.
+        """
+        return await asyncio.to_thread(self._quality_metrics, time_window_hours)
 
     async def publish(self, *, timeout_s: float = 30.0) -> None:
         """Publish what is durable now, without waiting for the interval.
