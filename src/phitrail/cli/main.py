@@ -19,7 +19,18 @@ import msgspec
 import typer
 
 import phitrail
-from phitrail.cli import alert, anchor, guard, key, log, rule, source, top, witness
+from phitrail.cli import (
+    alert,
+    anchor,
+    guard,
+    key,
+    log,
+    quality,
+    rule,
+    source,
+    top,
+    witness,
+)
 from phitrail.cli.exit_codes import ExitCode, code_of
 from phitrail.cli.options import examples
 from phitrail.errors import InputError, PhitrailError
@@ -44,6 +55,7 @@ app.add_typer(source.app, name="source")
 app.add_typer(guard.app, name="guard")
 app.add_typer(rule.app, name="rule")
 app.add_typer(alert.app, name="alert")
+app.add_typer(quality.app, name="quality")
 
 
 def _print_version(is_asked: bool) -> None:
