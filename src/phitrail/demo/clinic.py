@@ -28,7 +28,7 @@ PERIOD_DAYS = 28
 
 FACILITIES = ("main-campus", "riverside-pavilion")
 COMPONENTS = ("chart-assistant",)
-MODELS = ("extractive-demo",)
+MODELS = ("extractive-demo", "clinic-assistant")
 PROVIDERS = ("in-house",)
 ROLLOUTS = ("spring-update",)
 USE_CASES = (

@@ -1,5 +1,8 @@
 """One day of the clinic, from an empty directory to a closed trail.
 
+Where asked, the days before it are recorded first: a rollout of a new version of the model
+(`demo.rollout_history`). The trail is then as old as they are.
+
 Half way through, the newest checkpoints are carried out of the house, as an officer would
 do: a whole rewrite of the history can then be told from the true one. At its end somebody
 tries to steer the model, so that the rules have something to find.
@@ -17,6 +20,8 @@ from phitrail.app.founding import found_trail
 from phitrail.demo.charts import write_notes
 from phitrail.demo.clinic import VOCABULARY, make_clinic
 from phitrail.demo.notes import Progress, load_notes
+from phitrail.demo.rollout_history import RolloutHistory, begin_of, record_history
+from phitrail.demo.rollout_plan import Plan
 from phitrail.demo.run import Run, run_clinic
 from phitrail.errors import StorageError
 from phitrail.events.codes import EventType, Log, Outcome
@@ -39,6 +44,7 @@ class Day:
     run: Run
     notes: int
     outside: Mapping[str, bytes]
+    rollout: RolloutHistory | None
 
 
 def run_day(
@@ -49,8 +55,18 @@ def run_day(
     notes_file: Path | None,
     seed: int,
     stage: Stage,
+    rollout: Plan | None = None,
 ) -> Day:
     """Found a trail, let the clinic work over its notes, and close the trail.
+
+    Args:
+        directory: where; must be new or empty.
+        now: the time of the day.
+        questions: how many the staff ask.
+        notes_file: what the assistant reads; made up when absent.
+        seed: draws another clinic.
+        stage: begins a stage of the work.
+        rollout: the days of requests before it, if any.
 
     Raises:
         ConfigError: the directory holds something already.
@@ -64,7 +80,14 @@ def run_day(
             if notes_file is None
             else load_notes(notes_file, clinic, progress)
         )
-    found_trail(directory, TENANT, now, vocabulary=VOCABULARY, guard=GuardSection())
+    began = now if rollout is None else begin_of(now, rollout)
+    found_trail(directory, TENANT, began, vocabulary=VOCABULARY, guard=GuardSection())
+    history = None
+    if rollout is not None:
+        with stage("requests of the days before") as progress:
+            history = record_history(
+                directory, now=now, plan=rollout, seed=seed, progress=progress
+            )
     outside: dict[str, bytes] = {}
     # A made-up day leaves no memory behind in its user's own directories.
     opened = closing(connect(directory, receipts=None))
@@ -79,7 +102,7 @@ def run_day(
             trail, clinic, notes, questions=questions, seed=seed, progress=tell
         )
         attack(trail)
-    return Day(run, len(notes), outside)
+    return Day(run, len(notes), outside, history)
 
 
 def attack(trail: Trail) -> None:

@@ -1,8 +1,7 @@
 """The rows of a rollout, drawn from a seed (the rules are in `demo.rollout_plan`).
 
 The same seed and plan give the same rows. Nothing reads a clock: time begins at hour 0, and
-whoever writes the rows says when that was (`demo.rollout_rows`). Hour 0 is the first of a
-Monday here, for the weekend's sake.
+whoever writes the rows says when that was (`demo.rollout_rows`).
 """
 
 from typing import Final
@@ -110,7 +109,7 @@ def _draw_requests(rng: np.random.Generator, plan: Plan) -> Requests:
 
 def _draw_times(rng: np.random.Generator, plan: Plan) -> Whole:
     hours = np.arange(plan.days * 24)
-    is_workday = hours // 24 % 7 < _WORKDAYS
+    is_workday = (hours // 24 + plan.first_weekday) % 7 < _WORKDAYS
     load = np.array(_BUSY)[hours % 24] * np.where(is_workday, 1.0, _WEEKEND)
     hour = np.repeat(hours, rng.multinomial(plan.requests, load / load.sum()))
     return np.sort(hour * HOUR_US + rng.integers(0, 3_600_000, len(hour)) * 1_000)

@@ -70,10 +70,13 @@ USES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Worse:
-    """In what the new version is worse, in which use case, and from which hour on."""
+    """In what the new version is worse, in which use case, and from which hour on.
+
+    Without an hour it is worse from the rollout on.
+    """
 
     use_case: str = "discharge_planning"
-    from_hour: int = 86
+    from_hour: int | None = None
     positive: float = -0.14
     disclaimer: float = -0.16
     latency: float = 1.25
@@ -81,13 +84,20 @@ class Worse:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long the clinic is watched, and how much it asks."""
+    """How long the clinic is watched, and how much it asks; Monday is weekday 0."""
 
     days: int = 14
     requests: int = 14_000
-    rollout_hour: int = 80
+    rollout_hour: int = 86
     raters: int = 24
+    first_weekday: int = 0
     worse: Worse | None = Worse()
+
+    @property
+    def worse_from_hour(self) -> int:
+        """From which hour on the new version is worse, where it is."""
+        said = None if self.worse is None else self.worse.from_hour
+        return self.rollout_hour if said is None else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +158,5 @@ def is_worse(plan: Plan, use: Whole, version: Whole, at_us: Whole) -> Truth:
     if plan.worse is None:
         return np.zeros(len(at_us), dtype=bool)
     worse = [one.name for one in USES].index(plan.worse.use_case)
-    since = plan.worse.from_hour * HOUR_US
+    since = plan.worse_from_hour * HOUR_US
     return np.asarray((use == worse) & (version == NEW) & (at_us >= since))

@@ -130,7 +130,7 @@ def _request(served: Served, start: datetime, row: int) -> QualityEntry:
         request_id=_request_id(served, row),
         event_id=_id(served, start, at_us, row),
         timestamp_utc=format_time(start + timedelta(microseconds=at_us)),
-        model_id=MODELS[0],
+        model_id=MODELS[1],
         model_version=VERSIONS[of.version[row]],
         provider=PROVIDERS[0],
         rollout=ROLLOUTS[0] if of.version[row] == NEW else None,
@@ -179,7 +179,7 @@ def _rollout(served: Served, start: datetime, row: int) -> Rollout:
     at_us = served.plan.rollout_hour * HOUR_US
     begins = format_time(start + timedelta(microseconds=at_us))
     return Rollout(
-        model_id=MODELS[0],
+        model_id=MODELS[1],
         model_version=VERSIONS[NEW],
         event_id=_id(served, start, at_us, _ROLLOUT_IDS + row),
         timestamp_utc=begins,
@@ -224,7 +224,7 @@ def _cells(
         SCHEMA: _tag(QualityEntry, len(of)),
         "request_id": pa.array(requests),
         "event_id": _ids(served, start, of.at_us, 0),
-        "model_id": _named([MODELS[0]], np.zeros(len(of), dtype=np.int64)),
+        "model_id": _named([MODELS[1]], np.zeros(len(of), dtype=np.int64)),
         "model_version": _named([*VERSIONS], of.version),
         "provider": _named([PROVIDERS[0]], np.zeros(len(of), dtype=np.int64)),
         "rollout": _named([None, ROLLOUTS[0]], of.version),
