@@ -14,6 +14,7 @@ from phitrail.app.config import (
     IdentitySystems,
     OverdueSection,
     Policy,
+    QualitySection,
     RegisteredSource,
     Tenant,
     read_policy,
@@ -57,7 +58,12 @@ def test_every_key_of_the_guard_is_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "section_type"), [("detect", DetectSection), ("overdue", OverdueSection)]
+    ("name", "section_type"),
+    [
+        ("detect", DetectSection),
+        ("quality", QualitySection),
+        ("overdue", OverdueSection),
+    ],
 )
 def test_every_key_of_detection_is_on_the_page_with_its_default(
     name: str, section_type: type[msgspec.Struct]
@@ -105,7 +111,7 @@ def _written(default: object) -> str:
         return "the local keyring"
     if isinstance(default, DetectSection):
         return "on"
-    if isinstance(default, OverdueSection):
+    if isinstance(default, OverdueSection | QualitySection):
         return "as below"
     if default in ({}, ()):
         return "none"

@@ -108,6 +108,16 @@ class OverdueSection(
     containment_hours: Annotated[float, msgspec.Meta(gt=0, le=8_760)] = 72.0
 
 
+class QualitySection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The section `quality` of policy.yaml: how versions of models are compared."""
+
+    is_watched: bool = True
+    ratings_ripen_hours: Annotated[float, msgspec.Meta(ge=0, le=2_160)] = 72.0
+    false_discovery: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.05
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """policy.yaml; a trail without the section `guard` has no guard."""
 
@@ -126,6 +136,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     profile: Literal["development", "production"] = "development"
     keys: KeysSection = KeysSection()
     detect: DetectSection = DetectSection()
+    quality: QualitySection = QualitySection()
     overdue: OverdueSection = OverdueSection()
     guard: GuardSection | None = None
 
@@ -396,6 +407,7 @@ def _sections_by_default(policy: Policy) -> tuple[str, ...]:
         "keys": KeysSection(),
         "detect": DetectSection(),
         "overdue": OverdueSection(),
+        "quality": QualitySection(),
     }
     return tuple(
         name for name, section in by_default.items() if getattr(policy, name) == section

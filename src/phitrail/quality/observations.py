@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from phitrail.errors import InputError
+from phitrail.events.codes import QualityMetric
 from phitrail.projection.tables import Tables
 from phitrail.quality.as_of import AsOf
 from phitrail.quality.metric import IS_RATED, Metric, Source
@@ -59,6 +60,7 @@ def read_observations(
     maturity: timedelta,
     *,
     since: datetime | None = None,
+    model_id: str | None = None,
 ) -> Mapping[str, Observations]:
     """Read the rows of a metric for some versions of a model.
 
@@ -70,67 +72,105 @@ def read_observations(
         as_of: what was known by then.
         maturity: for how long ratings of a request count; how old it must be.
         since: leave out requests up to then.
+        model_id: of which model; of whichever has these versions when absent.
 
     Raises:
         InputError: no version is named, or one twice.
         StorageError: a file cannot be read.
     """
-    if not versions or len(set(versions)) != len(versions):
+    wanted = Wanted(tuple(versions), use_case, model_id, since)
+    return read_all(tables, (metric,), wanted, AsOf(as_of, maturity))[metric.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which requests: of these versions, in a use case, of a model, after `since`."""
+
+    versions: tuple[str, ...]
+    use_case: str | None = None
+    model_id: str | None = None
+    since: datetime | None = None
+
+
+def read_all(
+    tables: Tables, metrics: Sequence[Metric], wanted: Wanted, view: AsOf
+) -> Mapping[QualityMetric, Mapping[str, Observations]]:
+    """Read the rows of some metrics of one source, at once.
+
+    Raises:
+        InputError: no version is named, or one twice; or metrics of two sources.
+        StorageError: a file cannot be read.
+    """
+    if not wanted.versions or len(set(wanted.versions)) != len(wanted.versions):
         raise InputError.for_field("versions", "one or more, each once")
-    view = AsOf(as_of, maturity)
+    if len({metric.source for metric in metrics}) != 1:
+        raise InputError.for_field("metrics", "one or more, of one source")
+    only = {
+        name: value
+        for name, value in (
+            ("use_case", wanted.use_case),
+            ("model_id", wanted.model_id),
+        )
+        if value is not None
+    }
     rows = tables.ask(
-        _select(metric, view, since, len(versions), has_use_case=use_case is not None),
-        [*versions, *([] if use_case is None else [use_case])],
+        _select(metrics, view, wanted, tuple(only)),
+        [*wanted.versions, *only.values()],
     )
-    return _split(rows.combine_chunks(), versions)
+    return _split(rows.combine_chunks(), metrics, wanted.versions)
 
 
 def _select(
-    metric: Metric,
-    view: AsOf,
-    since: datetime | None,
-    versions: int,
-    *,
-    has_use_case: bool,
+    metrics: Sequence[Metric], view: AsOf, wanted: Wanted, only: Sequence[str]
 ) -> str:
-    wanted = f" AND model_version IN ({', '.join('?' * versions)})"
-    if has_use_case:
-        wanted += " AND use_case = ?"
-    requests = f"{view.requests(since)}{wanted}"
+    places = ", ".join("?" * len(wanted.versions))
+    requests = f"{view.requests(wanted.since)} AND model_version IN ({places})"
+    requests += "".join(f" AND {name} = ?" for name in only)
     order = "idx"
-    if metric.source is Source.FEEDBACK:
+    if metrics[0].source is Source.FEEDBACK:
         order = "rating_idx"
         rows = view.ratings("requests", _KEPT)
     else:
         rows = "SELECT *, CAST(NULL AS VARCHAR) AS rater FROM requests"
-        if metric.needs_ratings:
+        if any(metric.needs_ratings for metric in metrics):
             rows = (
                 "SELECT r.*, CAST(NULL AS VARCHAR) AS rater, g.idx IS NOT NULL AS "
                 f"{IS_RATED} FROM requests AS r LEFT JOIN (SELECT DISTINCT idx FROM "
                 f"({view.ratings('requests', ())}) AS g) AS g ON g.idx = r.idx"
             )
+    observed = ", ".join(
+        f"CAST(CASE WHEN {one.counted} THEN {one.value} END AS DOUBLE) AS {one.name}"
+        for one in metrics
+    )
     return (
         f"WITH requests AS ({requests}) "
-        "SELECT model_version, timestamp_utc, facility_id, rater, "
-        f"CAST({metric.value} AS DOUBLE) AS observed FROM ({rows}) AS o "
-        f"WHERE {metric.counted} ORDER BY timestamp_utc, request_id, {order}"
+        f"SELECT model_version, timestamp_utc, facility_id, rater, {observed} "
+        f"FROM ({rows}) AS o ORDER BY timestamp_utc, request_id, {order}"
     )
 
 
-def _split(rows: pa.Table, versions: Sequence[str]) -> Mapping[str, Observations]:
+def _split(
+    rows: pa.Table, metrics: Sequence[Metric], versions: Sequence[str]
+) -> Mapping[QualityMetric, Mapping[str, Observations]]:
     at_us = rows["timestamp_utc"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     hour = (at_us - _MONDAY_US) // _HOUR_US % HOURS_A_WEEK
     facility = _numbered(rows["facility_id"]) + 1
     stratum = (hour + HOURS_A_WEEK * facility).astype(np.int32)
     rater = _numbered(rows["rater"]).astype(np.int32)
-    value = rows["observed"].to_numpy()
-    version = rows["model_version"]
+    is_of = {
+        one: np.asarray(pc.equal(rows["model_version"], one).to_numpy())
+        for one in versions
+    }
     found = {}
-    for one in versions:
-        is_it = pc.equal(version, one).to_numpy()
-        found[one] = Observations(
-            at_us[is_it], value[is_it], stratum[is_it], rater[is_it]
-        )
+    for metric in metrics:
+        column = rows[metric.name]
+        is_counted = np.asarray(pc.is_valid(column).to_numpy())
+        value = np.asarray(pc.fill_null(column, 0.0).to_numpy())
+        found[metric.name] = {
+            one: Observations(at_us[is_in], value[is_in], stratum[is_in], rater[is_in])
+            for one in versions
+            for is_in in [is_of[one] & is_counted]
+        }
     return found
 
 
