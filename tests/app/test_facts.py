@@ -57,6 +57,7 @@ def put(store: FactStore, kind: FactKind, *rows: tuple[str, Any]) -> None:
             first_us=None,
             last_us=None,
             loaded_at="2026-11-21T12:00:00.000Z",
+            loaded_by="hr",
             event_id=event_id(1),
         )
         others = tuple(one for one in index.files if one.kind is not kind)

@@ -22,6 +22,7 @@ from tests.trails import (
 
 from phitrail.app.config import Policy
 from phitrail.app.documents import DOCUMENTS
+from phitrail.app.fact_loading import FactLoad, load_facts
 from phitrail.app.key_rekey import rekey_identity
 from phitrail.app.key_rotation import rotate_key
 from phitrail.app.key_uses import (
@@ -46,6 +47,7 @@ from phitrail.errors import ConfigError, IntegrityError, StorageError
 from phitrail.events.audit import AuditEvent, AuditLeaf, CallerEvent
 from phitrail.events.codes import EventType, FeedbackValue, Log
 from phitrail.events.quality import Feedback, QualityEntry
+from phitrail.identity.fact_table import FactKind
 from phitrail.keys import names
 from phitrail.keys.key_file import read_key_file
 from phitrail.keys.mac import Mac
@@ -588,3 +590,15 @@ def test_the_counts_of_all_versions_are_all_that_there_is(
             files += len(list((directory / DOCUMENTS).glob("*")))
         rows = f"SELECT count(*) FROM segment WHERE log = '{log}'"
         assert total(names.bundle_key(log)) == files + told(directory, JOURNAL, rows)
+
+
+def test_facts_of_the_house_are_counted(trail_dir: Path, tmp_path: Path) -> None:
+    """Whoever destroys the key that sealed them would leave every user unknown."""
+    file = tmp_path / "people.csv"
+    file.write_text("user\ndr-a\n")
+    with opened(trail_dir) as trail:
+        load = FactLoad(FactKind.PEOPLE, file)
+        load_facts(trail, load, by="hr", now=NOW)
+    (uses,) = counted(trail_dir, names.bundle_key(Log.AUDIT))
+
+    assert in_place(uses, "facts", "tables and index") == 2

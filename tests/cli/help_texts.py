@@ -33,6 +33,10 @@ COMMANDS = (
     "anchor add",
     "anchor list",
     "anchor run",
+    "fact",
+    "fact load",
+    "fact list",
+    "fact show",
     "key",
     "key list",
     "key create",
@@ -73,6 +77,7 @@ COMMANDS = (
     "alert show",
     "alert assign",
     "alert close",
+    "alert stats",
 )
 
 

@@ -19,11 +19,19 @@ from typing import Any
 from phitrail.detect.enrich import Zones
 from phitrail.detect.row import instant_us
 from phitrail.errors import PhitrailError
-from phitrail.events.audit import AuditEvent
+from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.canonical import CallerRecord
-from phitrail.events.codes import ActorType, CareRelationship, Relation
+from phitrail.events.codes import (
+    ActorType,
+    Assurance,
+    AttributionBasis,
+    CareRelationship,
+    EventType,
+    Outcome,
+    Relation,
+)
 from phitrail.events.security import SecurityEvent
-from phitrail.identity.fact_store import FactStore
+from phitrail.identity.fact_store import FactFile, FactStore
 from phitrail.identity.facts import FactBook
 
 _ORDER = {relation: place for place, relation in enumerate(Relation)}
@@ -69,6 +77,24 @@ class HouseFacts:
 
 
 _EMPTY = FactBook()
+
+
+def load_event(file: FactFile) -> CallerEvent:
+    """Make the event that says that a table is in force: the same one however often."""
+    return AuditEvent(
+        event_type=EventType.FACTS_LOADED,
+        event_id=file.event_id,
+        timestamp_utc=file.loaded_at,
+        user_id=file.loaded_by,
+        actor_type=ActorType.HUMAN,
+        attribution_basis=AttributionBasis.STATIC,
+        outcome=Outcome.SUCCESS,
+        object_id=file.kind.value,
+        object_digest=file.sources[-1],
+        result_count=file.rows,
+        service_component="phitrail-cli",
+        assurance=Assurance.ENFORCED,
+    )
 
 
 def _instant(written: object) -> int | None:

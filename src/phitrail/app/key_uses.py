@@ -33,6 +33,7 @@ from phitrail.app.wiring import IDENTITY, Trail
 from phitrail.durable.files import TEMPORARY_SUFFIX
 from phitrail.errors import IntegrityError
 from phitrail.events.codes import Log
+from phitrail.identity.fact_store import FACTS
 from phitrail.keys.key_file import read_key_file
 from phitrail.keys.names import (
     IDEMPOTENCY,
@@ -269,6 +270,8 @@ def _sealed_of_log(log: Log, asked: Asked) -> Iterator[Counted]:
     if log is Log.AUDIT:
         documents = asked.copy.files(DOCUMENTS)
         yield asked.counted("documents", "texts", _sealed_files(asked, documents))
+        facts = asked.copy.files(FACTS)
+        yield asked.counted("facts", "tables and index", _sealed_files(asked, facts))
 
 
 def _sealed_identities(asked: Asked) -> Iterator[Counted]:

@@ -18,7 +18,7 @@ from phitrail.app.config import (
     read_sources,
     read_tenant,
 )
-from phitrail.app.facts import HouseFacts
+from phitrail.app.facts import HouseFacts, load_event
 from phitrail.app.key_handover import holding_keys
 from phitrail.app.key_wiring import KEYS, open_ring
 from phitrail.app.pins import JOURNAL, read_lines
@@ -31,6 +31,7 @@ from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
 from phitrail.errors import ConfigError, IntegrityError
 from phitrail.events.codes import Log
+from phitrail.events.ids import parse_time
 from phitrail.identity.aliases import Aliases
 from phitrail.identity.fact_store import FactSeal, FactStore
 from phitrail.identity.map import IdentityMap
@@ -156,12 +157,14 @@ def open_trail(
         journal.close()
         raise
     trail = assemble(directory, tenant, policy, keys, log_keys, journal, source)
-    if begun is not None:
-        try:
+    try:
+        if begun is not None:
             record_succession(trail, begun)
-        except BaseException:
-            trail.close()
-            raise
+        if not is_for_key_changes:
+            record_loaded_facts(trail)
+    except BaseException:
+        trail.close()
+        raise
     return trail
 
 
@@ -193,6 +196,24 @@ def record_succession(trail: Trail, done: handover.Handover) -> None:
     record, now = handover.key_event(done)
     trail.recorder.record(record, now)
     handover.forget(DurableFiles(trail.directory))
+
+
+def record_loaded_facts(trail: Trail) -> None:
+    """Record a load of facts that a crash left out of the log.
+
+    Facts that cannot be read are no reason not to open (`HouseFacts.failure`).
+
+    Raises:
+        StorageError: not recorded; the next one who opens the trail does it.
+    """
+    store = trail.facts.store
+    if not store.is_pending():
+        return
+    with store.loading(is_waiting=True) as index:
+        for file in index.files:
+            if file.kind is index.pending:
+                trail.recorder.record(load_event(file), parse_time(file.loaded_at))
+                store.settle(index)
 
 
 def assemble(

@@ -22,6 +22,7 @@ import phitrail
 from phitrail.cli import (
     alert,
     anchor,
+    fact,
     guard,
     key,
     log,
@@ -52,6 +53,7 @@ app.add_typer(anchor.app, name="anchor")
 app.add_typer(key.app, name="key")
 app.add_typer(witness.app, name="witness")
 app.add_typer(source.app, name="source")
+app.add_typer(fact.app, name="fact")
 app.add_typer(guard.app, name="guard")
 app.add_typer(rule.app, name="rule")
 app.add_typer(alert.app, name="alert")

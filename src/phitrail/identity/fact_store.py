@@ -3,9 +3,9 @@
 1. `state/facts/<kind>.<event id>` is one table, sealed; `state/facts/index` names those in
    force, and holds the key under which surnames and addresses are hashed. A stolen copy shows
    how many tables there are and how long.
-2. The index is replaced last, in one rename: a load is in force with it or not at all. It keeps
-   the event of a load (`pending`) until that stands in the log, so that who opens the trail
-   next records what a crash left out.
+2. The index is replaced last, in one rename: a load is in force with it or not at all. It
+   names a load (`pending`) until that stands in the log, so that who opens the trail next
+   records what a crash left out.
 3. One load at a time (`loading`). Readers in other processes look at the index file for each
    event, and read the tables again when it is another one.
 4. Tables are read when they are first asked for, not when a trail is opened.
@@ -58,15 +58,16 @@ class FactFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     first_us: int | None
     last_us: int | None
     loaded_at: str
+    loaded_by: str
     event_id: str
 
 
 class FactIndex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which tables are in force; `pending` is the event of a load that may not be recorded."""
+    """Which tables are in force; the load of `pending` may not stand in the log yet."""
 
     join_key: bytes
     files: tuple[FactFile, ...] = ()
-    pending: bytes | None = None
+    pending: FactKind | None = None
 
 
 class FactStore:
@@ -99,6 +100,13 @@ class FactStore:
             raise self._failure
         return self._book
 
+    def is_pending(self) -> bool:
+        """Say whether a load may not stand in the log yet; False where that cannot be read."""
+        with suppress(PhitrailError):
+            index = self.index()
+            return index is not None and index.pending is not None
+        return False
+
     def index(self) -> FactIndex | None:
         """Read which tables are in force; None where none was ever loaded.
 
@@ -113,7 +121,9 @@ class FactStore:
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             index = msgspec.msgpack.decode(data, type=FactIndex)
         if index is None:
-            raise IntegrityError(f"{self._place} is damaged: load the facts again")
+            raise IntegrityError(
+                f"{self._place} is damaged: load every list again, with --replace"
+            )
         return index
 
     def table(self, file: FactFile) -> FactTable:
@@ -125,22 +135,39 @@ class FactStore:
         """
         data = self._open(file.path)
         if data is None:
-            raise IntegrityError(f"there is no {file.path}: load the facts again")
+            raise IntegrityError(
+                f"there is no {file.path}: load that list again, with --replace"
+            )
         return decode_table(data)
 
     @contextmanager
-    def loading(self) -> Iterator[FactIndex]:
+    def loading(
+        self, *, is_waiting: bool = False, is_anew: bool = False
+    ) -> Iterator[FactIndex]:
         """Hold off other loads; give the index that stands, or one for the first load.
 
+        Args:
+            is_waiting: wait for somebody else's load to end.
+            is_anew: begin with nothing where the index that stands cannot be read.
+
         Raises:
+            IntegrityError: the index cannot be read.
             StorageError: somebody else loads.
         """
         with closing(FileLock(self._directory / LOCK)) as lock:
-            if not lock.try_acquire():
+            if is_waiting:
+                lock.acquire()
+            elif not lock.try_acquire():
                 raise StorageError(
                     "another process loads facts; wait until it is done, then try again"
                 )
-            yield self.index() or FactIndex(join_key=os.urandom(JOIN_KEY_BYTES))
+            index = None
+            try:
+                index = self.index()
+            except IntegrityError:
+                if not is_anew:
+                    raise
+            yield index or FactIndex(join_key=os.urandom(JOIN_KEY_BYTES))
 
     def put(self, index: FactIndex, file: FactFile, table: FactTable) -> None:
         """Put a table in force; durable on return. Held within `loading`.

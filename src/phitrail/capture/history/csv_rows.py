@@ -8,7 +8,7 @@
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -26,10 +26,21 @@ def read_csv_rows(stream: BinaryIO, delimiter: str) -> Iterator[Read]:
     Raises:
         InputError: the header does not name the columns.
     """
+    return read_csv_table(stream, delimiter)[1]
+
+
+def read_csv_table(
+    stream: BinaryIO, delimiter: str
+) -> tuple[Sequence[str], Iterator[Read]]:
+    """Read the header and return it, with an iterator that gives an entry a row.
+
+    Raises:
+        InputError: the header does not name the columns.
+    """
     lines = _Lines(stream)
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     header = _read_header(rows)
-    return _read_rows(rows, lines, header)
+    return header, _read_rows(rows, lines, header)
 
 
 def _read_header(rows: Iterator[list[str]]) -> list[str]:
