@@ -8,26 +8,25 @@
 """
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
+from phitrail.detect.episode import Course, Episode
 from phitrail.detect.match import Row
-from phitrail.detect.reads import Group, Reads
-from phitrail.detect.tail_state import EpisodeState, GroupState, JudgeState, Told
-from phitrail.detect.typed import (
-    COUNTING,
-    Bound,
-    Compare,
-    Correlation,
-    Rule,
-)
-from phitrail.detect.windows import Instant, Window, make_window
+from phitrail.detect.reads import Key, Reads, group_of, key_of
+from phitrail.detect.tail_state import GroupState, JudgeState
+from phitrail.detect.typed import COUNTING, Bound, Compare, Correlation, Kind
+from phitrail.detect.windows import LATE, MOST_STALE, Instant, Window, make_window
+
+__all__ = ["MOST_GROUPS", "NO_REF", "Episode", "Judge"]
 
 MOST_SEEN = 64
 MOST_GROUPS = 1_000_000
+MOST_TEXTS = 100_000
+"""So many different values are kept once, whichever groups name them."""
 _SPARED = 32
 _AHEAD_US = 3_600_000_000
 """What is dated so far after the watermark is not of the order in which groups were met."""
@@ -40,53 +39,6 @@ _HOLDS: Mapping[Compare, Callable[[int, int], bool]] = {
     Compare.EQ: lambda measure, number: measure == number,
     Compare.NEQ: lambda measure, number: measure != number,
 }
-
-
-@dataclass(slots=True, eq=False)
-class Episode:
-    """Qualifying instants of one group that belong together."""
-
-    rule: Rule
-    group: Group
-    first_us: Instant
-    last_us: Instant
-    peak: int
-    instants: int = 1
-    is_joined: bool = False
-    """It was taken into another episode, which goes on in its place."""
-    seen: "array[int]" = field(default_factory=lambda: array("q"))
-    """Of the newest rows of its group: when each happened, and which it is, in turn."""
-    told: Told | None = None
-    """What the log was told of it (`detect.alerts`)."""
-
-    def evidence(self) -> list[int]:
-        """List the newest rows that its windows hold, in the order in which they came."""
-        span = self.rule.span_us if isinstance(self.rule, Correlation) else 1
-        begin, seen = self.first_us - span, self.seen
-        return [
-            seen[place + 1]
-            for place in range(0, len(seen), 2)
-            if begin < seen[place] <= self.last_us
-        ]
-
-
-@dataclass(slots=True)
-class _Group:
-    """One group of one correlation: its window, what qualified, its episodes."""
-
-    window: Window
-    newest: Instant = 0
-    waiting: list[Instant] = field(default_factory=list)
-    qualified: dict[Instant, int] = field(default_factory=dict)
-    episodes: list[Episode] = field(default_factory=list)
-    seen: "array[int]" = field(default_factory=lambda: array("q"))
-
-    def see(self, at: Instant, ref: int) -> None:
-        """Keep which row came."""
-        self.seen.append(at)
-        self.seen.append(ref)
-        if len(self.seen) > 2 * MOST_SEEN:
-            del self.seen[:2]
 
 
 @dataclass(slots=True)
@@ -116,16 +68,21 @@ class Judge:
         """How many events it took, each of which ends a window."""
         self.evicted = Evicted()
         """The groups that were forgotten because there were too many."""
-        self.groups: OrderedDict[Group, _Group] = OrderedDict()
+        self.groups: OrderedDict[Key, Window] = OrderedDict()
         """By when they were last met, the longest ago first."""
         self.feeds: list[tuple[Judge, Reads]] = []
         self._is_eager = rule.kind not in COUNTING or rule.is_monotone
-        self._least = rule.least
+        self._least = rule.least or 0
+        """What a measure must reach, where events are judged at once."""
         self._edge: Instant | None = None
         self._most_groups = most_groups
         self._has_many_sources = len(rule.sources) > 1
         self._counted_id = ""
-        self._counted: set[tuple[Group, object]] = set()
+        self._counted: set[tuple[Key, object]] = set()
+        self._waits: dict[Key, None] = {}
+        """The groups in which an instant waits for the watermark."""
+        self._texts: dict[object, object] = {}
+        self._has_texts = rule.kind is Kind.VALUE_COUNT
 
     def take(
         self,
@@ -138,64 +95,77 @@ class Judge:
         ref: int = NO_REF,
     ) -> Iterable[Episode]:
         """Take an event that a source selected; give the episodes that it changed."""
-        group = reads.group(row)
-        if group is None:
+        key = reads.key(row)
+        if key is None:
             return ()
-        values = reads.values(row)
-        if not values:
+        values = reads.fixed
+        if values is None and not (values := reads.values(row)):
             return ()
-        held = self._held(group, at)
+        held = self._met(key)
         self.windows += 1
         if ref != NO_REF:
-            held.see(at, ref)
-        may_repeat = is_part or self._has_many_sources
+            _see(held, at, ref)
+        if is_part or self._has_many_sources:
+            values = self._uncounted(key, event_id, values)
+        if not self._is_eager:
+            return self._wait(key, held, at, values)
         changed: list[Episode] = []
         for value in values:
-            if may_repeat and self._is_counted(group, event_id, value):
-                continue
-            measured = held.window.insert(at, value)
-            if self._is_eager:
-                for instant, measure in measured:
-                    if self._holds(measure):
-                        changed += self._qualify(group, held, instant, measure)
-            elif not _stands_in(held.waiting, at):
-                insort(held.waiting, at)
+            measure = held.push(at, self._once(value) if self._has_texts else value)
+            if measure >= self._least:
+                changed += self._qualify(key, held, at, measure)
+            elif measure == LATE:
+                changed += self._insert(key, held, at, value)
         return changed
 
     def advance(self, watermark: Instant) -> list[Episode]:
         """Judge what waited for the watermark, and forget what cannot change any more."""
         self._edge = edge = watermark - self.rule.span_us
         changed: list[Episode] = []
-        if not self._is_eager:
-            for group, held in self.groups.items():
-                until = bisect_right(held.waiting, watermark)
-                for instant in held.waiting[:until]:
-                    measure = held.window.measure(instant)
-                    if self._holds(measure):
-                        changed += self._qualify(group, held, instant, measure)
-                del held.waiting[:until]
+        for key in list(self._waits):
+            held = self.groups.get(key)
+            if held is None or self._judge_waiting(key, held, watermark, changed):
+                del self._waits[key]
         self._forget_groups(watermark, edge)
         return changed
+
+    def _judge_waiting(
+        self, key: Key, held: Window, watermark: Instant, changed: list[Episode]
+    ) -> bool:
+        """Judge what waited in one group; say whether nothing waits any more."""
+        course = _course_of(held)
+        until = bisect_right(course.waiting, watermark)
+        due = course.waiting[:until]
+        del course.waiting[:until]
+        for instant in due:
+            measure = held.measure(instant)
+            if all(_bound_holds(bound, measure) for bound in self.rule.bounds):
+                changed += self._qualify(key, held, instant, measure)
+        return not course.waiting
 
     def _forget_groups(self, watermark: Instant, edge: Instant) -> None:
         """Forget whole groups; what is dated ahead of its time keeps no other one."""
         ahead = 0
         while self.groups:
-            group, held = next(iter(self.groups.items()))
-            if held.newest > watermark + _AHEAD_US and ahead < _SPARED:
-                self.groups.move_to_end(group)
+            key, held = next(iter(self.groups.items()))
+            newest = held.newest()
+            if newest > watermark + _AHEAD_US and ahead < _SPARED:
+                self.groups.move_to_end(key)
                 ahead += 1
                 continue
-            if held.newest > edge or held.waiting:
+            if newest > edge:
                 break
-            del self.groups[group]
+            del self.groups[key]
 
     def _evict(self) -> None:
         """Make room: of the groups met the longest ago, take one without an episode."""
         near = list(islice(self.groups.items(), _SPARED))
-        spare = next((group for group, held in near if not held.episodes), near[0][0])
+        edge = -1 if self._edge is None else self._edge
+        spare = next(
+            (key for key, held in near if not _is_open(held, edge)), near[0][0]
+        )
         held = self.groups.pop(spare)
-        self.evicted.add(min(held.window.oldest(), held.newest), held.newest)
+        self.evicted.add(held.oldest(), held.newest())
 
     # --- carrying over ---
 
@@ -204,47 +174,47 @@ class Judge:
         return JudgeState(
             self._edge,
             self.windows,
-            tuple(_dump_group(group, held) for group, held in self.groups.items()),
+            tuple(_dump_group(key, held) for key, held in self.groups.items()),
             self._counted_id,
-            tuple(self._counted),  # type: ignore[arg-type]  # texts and numbers
+            tuple((group_of(key), value) for key, value in self._counted),  # type: ignore[misc]  # texts and numbers
         )
 
     def load(self, state: JudgeState) -> list[Episode]:
         """Take over what another one of the same rule remembered; give its episodes."""
         self._edge, self.windows = state.edge, state.windows
-        self._counted_id, self._counted = state.counted_id, set(state.counted)
-        episodes: list[Episode] = []
-        for one in state.groups:
-            held = self.groups[one.group] = self._load_group(one)
-            episodes += held.episodes
-        return episodes
+        self._counted_id = state.counted_id
+        self._counted = {(key_of(group), value) for group, value in state.counted}
+        return [one for group in state.groups for one in self._load_group(group)]
 
-    def _load_group(self, state: GroupState) -> _Group:
-        rule = self.rule
-        window = make_window(rule.kind, rule.span_us, len(rule.sources))
-        window.load(state.window)
+    def _load_group(self, state: GroupState) -> list[Episode]:
+        rule, key = self.rule, key_of(state.group)
+        held = self.groups[key] = self._window()
+        held.load(state.window)
         seen = array("q", state.seen)
-        episodes = [
-            Episode(
-                rule,
-                state.group,
-                one.first_us,
-                one.last_us,
-                one.peak,
-                one.instants,
-                seen=seen,
-                told=one.told,
-            )
-            for one in state.episodes
-        ]
-        return _Group(
-            window,
-            state.newest,
+        held.seen = seen or None
+        if not (state.waiting or state.qualified or state.episodes):
+            return []
+        held.course = Course(
             list(state.waiting),
             dict(state.qualified),
-            episodes,
-            seen,
+            [
+                Episode(
+                    rule,
+                    state.group,
+                    one.first_us,
+                    one.last_us,
+                    one.peak,
+                    one.instants,
+                    seen=seen,
+                    told=one.told,
+                )
+                for one in state.episodes
+            ],
         )
+        if state.waiting:
+            self._waits[key] = None
+        episodes: list[Episode] = held.course.episodes
+        return episodes
 
     def alive(self, watermark: Instant) -> list[Episode]:
         """List the episodes that something may still be added to."""
@@ -252,50 +222,78 @@ class Judge:
         return [
             one
             for held in self.groups.values()
-            for one in held.episodes
+            if held.course is not None
+            for one in held.course.episodes
             if one.last_us > edge
         ]
 
     # --- one group ---
 
-    def _held(self, group: Group, at: Instant) -> _Group:
-        held = self.groups.get(group)
-        if held is None:
-            rule = self.rule
-            if len(self.groups) >= self._most_groups:
-                self._evict()
-            window = make_window(rule.kind, rule.span_us, len(rule.sources))
-            held = self.groups[group] = _Group(window, at)
+    def _met(self, key: Key) -> Window:
+        """Give the window of a group that is met now; a new one where there is none."""
+        held = self.groups.get(key)
+        if held is not None:
+            self.groups.move_to_end(key)
+            if held.low > MOST_STALE and self._edge is not None:
+                held.tidy(self._edge)
             return held
-        self.groups.move_to_end(group)
-        held.newest = max(held.newest, at)
-        if self._edge is not None and held.window.oldest() <= self._edge:
-            self._forget(held, self._edge)
+        if len(self.groups) >= self._most_groups:
+            self._evict()
+        held = self.groups[key] = self._window()
         return held
 
-    def _forget(self, held: _Group, edge: Instant) -> None:
-        held.window.forget(edge)
-        if held.qualified:
-            held.qualified = {at: m for at, m in held.qualified.items() if at > edge}
-            held.episodes = [one for one in held.episodes if one.last_us > edge]
+    def _window(self) -> Window:
+        rule = self.rule
+        return make_window(rule.kind, rule.span_us, len(rule.sources))
 
-    def _is_counted(self, group: Group, event_id: str, value: object) -> bool:
-        """Say whether this event gave this value already: its rows come one after the other."""
+    def _insert(
+        self, key: Key, held: Window, at: Instant, value: object
+    ) -> list[Episode]:
+        """Take what comes late, and judge again what it changes."""
+        changed: list[Episode] = []
+        for instant, measure in held.insert(at, value):
+            if measure >= self._least:
+                changed += self._qualify(key, held, instant, measure)
+        return changed
+
+    def _wait(
+        self, key: Key, held: Window, at: Instant, values: Iterable[object]
+    ) -> tuple[Episode, ...]:
+        """Take what an event gives, and judge it when the watermark has passed it."""
+        for value in values:
+            if held.push(at, value) == LATE:
+                held.insert(at, value)
+            _course_of(held).wait(at)
+            self._waits[key] = None
+        return ()
+
+    def _uncounted(
+        self, key: Key, event_id: str, values: Iterable[object]
+    ) -> tuple[object, ...]:
+        """List what this event did not give yet: its rows come one after the other."""
         if event_id != self._counted_id:
             self._counted_id = event_id
             self._counted.clear()
-        if (group, value) in self._counted:
-            return True
-        self._counted.add((group, value))
-        return False
+        fresh = tuple(one for one in values if (key, one) not in self._counted)
+        self._counted.update((key, one) for one in fresh)
+        return fresh
+
+    def _once(self, value: object) -> object:
+        """Give the same text for equal ones, so that it is held once."""
+        if len(self._texts) >= MOST_TEXTS:
+            self._texts.clear()
+        return self._texts.setdefault(value, value)
 
     def _qualify(
-        self, group: Group, held: _Group, instant: Instant, measure: int
+        self, key: Key, held: Window, instant: Instant, measure: int
     ) -> list[Episode]:
-        is_new = instant not in held.qualified
-        held.qualified[instant] = measure
-        changed = [self._place(group, held, instant, measure, is_new=is_new)]
-        if is_new:
+        course = _course_of(held)
+        if self._edge is not None:
+            course.tidy(self._edge)
+        is_new = course.qualify(instant, measure)
+        changed = [self._place(key, held, instant, measure, is_new=is_new)]
+        if is_new and self.feeds:
+            group = group_of(key)
             event_id = "|".join((self.rule.head.rule_id, *group, str(instant)))
             row = dict(zip(self.rule.group_by, group, strict=True))
             ref = held.seen[-1] if held.seen else NO_REF
@@ -305,68 +303,64 @@ class Judge:
                 )
         return changed
 
-    def _holds(self, measure: int) -> bool:
-        if self._least is not None:
-            return measure >= self._least
-        bounds = self.rule.bounds
-        return all(_bound_holds(bound, measure) for bound in bounds)
-
     def _place(
-        self,
-        group: Group,
-        held: _Group,
-        instant: Instant,
-        measure: int,
-        *,
-        is_new: bool,
+        self, key: Key, held: Window, instant: Instant, measure: int, *, is_new: bool
     ) -> Episode:
         """Put an instant into its episode: one that is near, two that it joins, a new one."""
-        span = self.rule.span_us
-        near = [
-            one
-            for one in held.episodes
-            if one.first_us - span < instant < one.last_us + span
-        ]
-        if not near:
-            episode = Episode(
-                self.rule, group, instant, instant, measure, seen=held.seen
-            )
-            held.episodes.append(episode)
-            held.episodes.sort(key=lambda one: one.first_us)
-            return episode
-        episode = near[0]
-        for other in near[1:]:
-            episode.last_us = max(episode.last_us, other.last_us)
-            episode.peak = max(episode.peak, other.peak)
-            episode.instants += other.instants
-            other.is_joined = True
-            held.episodes.remove(other)
-        episode.first_us = min(episode.first_us, instant)
-        episode.last_us = max(episode.last_us, instant)
-        episode.peak = max(episode.peak, measure)
-        episode.instants += is_new
+        course = _course_of(held)
+        near = course.near(instant, self.rule.span_us)
+        if near:
+            return course.extend(near, instant, measure, is_new=is_new)
+        if held.seen is None:
+            held.seen = array("q")
+        episode = Episode(
+            self.rule, group_of(key), instant, instant, measure, seen=held.seen
+        )
+        course.begin(episode)
         return episode
 
 
-def _dump_group(group: Group, held: _Group) -> GroupState:
-    return GroupState(
-        group,
-        held.newest,
-        held.window.dump(),
-        tuple(held.waiting),
-        tuple(held.qualified.items()),
-        tuple(
-            EpisodeState(one.first_us, one.last_us, one.peak, one.instants, one.told)
-            for one in held.episodes
-        ),
-        held.seen.tobytes(),
+def _see(held: Window, at: Instant, ref: int) -> None:
+    """Keep which row came."""
+    seen = held.seen
+    if seen is None:
+        held.seen = array("q", (at, ref))
+        return
+    seen.append(at)
+    seen.append(ref)
+    if len(seen) > 2 * MOST_SEEN:
+        del seen[:2]
+
+
+def _course_of(held: Window) -> Course:
+    if held.course is None:
+        held.course = Course()
+    course: Course = held.course
+    return course
+
+
+def _is_open(held: Window, edge: Instant) -> bool:
+    """Say whether a group has an episode that something may still be added to."""
+    return held.course is not None and any(
+        one.last_us > edge for one in held.course.episodes
     )
+
+
+def _dump_group(key: Key, held: Window) -> GroupState:
+    course: Course = held.course or _NOTHING
+    return GroupState(
+        group_of(key),
+        held.newest(),
+        held.dump(),
+        tuple(course.waiting),
+        tuple(course.qualified.items()),
+        tuple(one.dump() for one in course.episodes),
+        b"" if held.seen is None else held.seen.tobytes(),
+    )
+
+
+_NOTHING = Course()
 
 
 def _bound_holds(bound: Bound, measure: int) -> bool:
     return _HOLDS[bound.compare](measure, bound.number)
-
-
-def _stands_in(times: list[Instant], at: Instant) -> bool:
-    place = bisect_left(times, at)
-    return place < len(times) and times[place] == at

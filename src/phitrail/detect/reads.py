@@ -6,6 +6,18 @@ from phitrail.detect.match import Row
 from phitrail.detect.typed import COUNTING, Correlation, Kind, Source
 
 Group: TypeAlias = tuple[str, ...]
+Key: TypeAlias = str | Group
+"""A group as a tail keeps it: of one field, its text alone."""
+
+
+def group_of(key: Key) -> Group:
+    """Return the group that a key stands for."""
+    return (key,) if isinstance(key, str) else key
+
+
+def key_of(group: Group) -> Key:
+    """Return what stands for a group."""
+    return group[0] if len(group) == 1 else group
 
 
 class Reads:
@@ -13,23 +25,23 @@ class Reads:
 
     def __init__(self, rule: Correlation, number: int, source: Source) -> None:
         self._names = tuple(source.field(name) for name in rule.group_by)
-        self._one = self._names[0] if len(self._names) == 1 else None
+        self.one = self._names[0] if len(self._names) == 1 else None
+        """The field that it groups by, where that is one."""
         self._is_counting = rule.kind in COUNTING
         self._is_sum = rule.kind is Kind.VALUE_SUM
         self._field = None if rule.field is None else source.field(rule.field)
-        self._fixed: tuple[object, ...] | None = None
+        self.fixed: tuple[object, ...] | None = None
+        """What the window takes of every event, where that is always the same."""
         if not self._is_counting:
-            self._fixed = (number,)
+            self.fixed = (number,)
         elif self._field is None:
-            self._fixed = (1,)
+            self.fixed = (1,)
 
-    def group(self, row: Row) -> Group | None:
+    def key(self, row: Row) -> Key | None:
         """Return the group of an event; None where a field of it is absent."""
-        if self._one is not None:
-            value = row.get(self._one)
-            if value is None:
-                return None
-            return (value if type(value) is str else _text(value),)
+        if self.one is not None:
+            value = row.get(self.one)
+            return value if value is None or type(value) is str else _text(value)
         group = []
         for name in self._names:
             value = row.get(name)
@@ -40,8 +52,8 @@ class Reads:
 
     def values(self, row: Row) -> tuple[object, ...]:
         """Return what the window takes of an event."""
-        if self._fixed is not None:
-            return self._fixed
+        if self.fixed is not None:
+            return self.fixed
         value = row.get(self._field or "")
         if value is None:
             return ()
