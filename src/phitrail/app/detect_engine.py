@@ -25,6 +25,7 @@ from phitrail.app.detect_state import (
     Batch,
     Coverage,
     DetectState,
+    Gap,
     Standing,
 )
 from phitrail.app.detect_warm import WarmUp
@@ -41,11 +42,12 @@ from phitrail.detect.typed import Correlation
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.alert import Alert
 from phitrail.events.canonical import CallerRecord, LeafRecord
-from phitrail.events.ids import format_time
+from phitrail.events.ids import format_time, parse_time
 
 BATCH_ROWS = 2_048
 RECORDED_AT_ONCE = 100
 IDLE_US = 1_000_000
+UNATTENDED, UNATTENDED_US = "unattended", 120_000_000
 
 
 class Engine:
@@ -100,6 +102,7 @@ class Engine:
             StorageError: something cannot be read, or alerts cannot be recorded.
         """
         self._coverage = self._state.coverage()
+        self._note_unattended(now)
         known = self._state.snapshot()
         if known is not None:
             self._place, tail = known
@@ -110,6 +113,16 @@ class Engine:
         self._flush(now)
         if self._since_us:
             self.save()  # rules were warmed up: what they know must not be made again
+
+    def _note_unattended(self, now: datetime) -> None:
+        """Say from when until when nobody judged, where somebody recorded meanwhile."""
+        before = self._state.standing()
+        if before is None:
+            return
+        rows = sum(self._feed.sizes()) - sum(before.batch.ends)
+        from_us, until_us = _us(parse_time(before.looked_at)), _us(now)
+        if rows > 0 and until_us - from_us >= UNATTENDED_US:
+            self._gaps.add(Gap(UNATTENDED, from_us, until_us, rows))
 
     def change_rules(self, rules: TrailRules, now: datetime) -> None:
         """Judge by other rules from here on; those that mean the same go on as they were.
@@ -185,7 +198,7 @@ class Engine:
         rows = self._next_rows()
         clock_us = max([self._place.clock_us, *(received_us(row) for row in rows[-1:])])
         if not rows:
-            now_us = int(now.timestamp() * 1_000_000)
+            now_us = _us(now)
             if not self._place.clock_us or now_us < self._place.clock_us + IDLE_US:
                 return 0
             clock_us = now_us
@@ -336,6 +349,10 @@ class Engine:
             )
         self._coverage = {one: self._coverage[one] for one in self._digests}
         self._counted = windows
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
 
 
 def patience_of(settings: DetectSection) -> Patience:

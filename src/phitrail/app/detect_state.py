@@ -26,6 +26,7 @@ from phitrail.tlog.log_keys import LogKeys
 DETECT = "state/detect.db"
 DETECT_LOCK = "state/detect.lock"
 KEPT_GAPS = 1_000
+MINUTE_US = 60_000_000
 _CONTEXT = b"phitrail/detect-snapshot/v1"
 
 _SCHEMA = """
@@ -219,18 +220,32 @@ class DetectState:
                     for c in coverage
                 ],
             )
-            self._database.executemany(
-                "INSERT INTO gap (reason, from_us, until_us, rows, rule_id) "
-                "VALUES (?, ?, ?, ?, ?)",
-                [
-                    (one.reason, one.from_us, one.until_us, one.rows, one.rule_id)
-                    for one in gaps
-                ],
-            )
+            for gap in gaps:
+                self._keep_gap(gap)
             self._database.execute(
                 "DELETE FROM gap WHERE number <= "
                 f"(SELECT MAX(number) FROM gap) - {KEPT_GAPS}"
             )
+
+    def _keep_gap(self, gap: Gap) -> None:
+        """Keep a gap; one that follows another of its kind within a minute lengthens it."""
+        longer = self._database.execute(
+            "UPDATE gap SET from_us = MIN(from_us, ?1), until_us = MAX(until_us, ?2), "
+            "rows = rows + ?3 WHERE number = (SELECT MAX(number) FROM gap "
+            "WHERE reason = ?4 AND rule_id = ?5) "
+            "AND from_us <= ?2 + ?6 AND until_us >= ?1 - ?6",
+            (gap.from_us, gap.until_us, gap.rows, gap.reason, gap.rule_id, MINUTE_US),
+        )
+        if not longer.rowcount:
+            self._database.execute(
+                "INSERT INTO gap (reason, from_us, until_us, rows, rule_id) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (gap.reason, gap.from_us, gap.until_us, gap.rows, gap.rule_id),
+            )
+
+    def standing(self) -> Standing | None:
+        """Read how detection stood when it was last kept."""
+        return _standing(self._database)
 
     def coverage(self) -> dict[str, Coverage]:
         """Read what each rule judged."""
@@ -270,17 +285,22 @@ def read_report(directory: Path) -> Report | None:
     with closing(open_database(directory / DETECT, read_only=True)) as database:
         if not _rows(database, _IS_MADE):
             return None  # somebody makes it at this moment
-        rows = _rows(database, "SELECT * FROM standing")
-        if not rows:
+        standing = _standing(database)
+        if standing is None:
             return None
-        _, looked_at, audit, security, quality, watermark, failure, wrong = rows[0]
-        standing = Standing(
-            looked_at, Batch((audit, security, quality), 0), watermark, failure, wrong
-        )
         gaps = _rows(
             database, "SELECT reason, from_us, until_us, rows, rule_id FROM gap"
         )
         return Report(standing, _coverage(database), tuple(Gap(*row) for row in gaps))
+
+
+def _standing(database: sqlite3.Connection) -> Standing | None:
+    rows = _rows(database, "SELECT * FROM standing")
+    if not rows:
+        return None
+    _, looked_at, audit, security, quality, watermark, failure, wrong = rows[0]
+    batch = Batch((audit, security, quality), 0)
+    return Standing(looked_at, batch, watermark, failure, wrong)
 
 
 def _coverage(database: sqlite3.Connection) -> dict[str, Coverage]:

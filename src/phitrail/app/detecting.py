@@ -33,6 +33,7 @@ from phitrail.tlog.journal import Journal
 LOOK_EVERY_S = 0.05
 TRY_AGAIN_S = 1.0
 REPORT_EVERY_US = 1_000_000
+REPORT_AT_LEAST_EVERY_US = 60_000_000
 RULES_EVERY_US = 2_000_000
 SNAPSHOT_EVERY_US = 60_000_000
 SNAPSHOT_ROWS = 50_000
@@ -173,7 +174,9 @@ class _Work:
         self.look(now)
         if self._is_snapshot_due(now_us):
             self._save(now_us)
-        if self._has_news and now_us - self._reported_us >= REPORT_EVERY_US:
+        since_us = now_us - self._reported_us
+        every_us = REPORT_EVERY_US if self._has_news else REPORT_AT_LEAST_EVERY_US
+        if since_us >= every_us:
             self.report(now)
 
     def look(self, now: datetime) -> int:
@@ -186,11 +189,11 @@ class _Work:
 
     def keep(self, now: datetime) -> None:
         """Keep everything."""
-        if self._engine is not None and (
-            self._has_news or self._engine.rows_since_snapshot
-        ):
+        if self._engine is None:
+            return
+        if self._has_news or self._engine.rows_since_snapshot:
             self._engine.save()
-            self.report(now)
+        self.report(now)
 
     def report(self, now: datetime, *, failure: str = "") -> None:
         """Keep how detection stands."""

@@ -1,25 +1,21 @@
 """`phitrail rule`: the rules of a trail, whether they hold together, and whether they ran."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from phitrail.app.detect_state import Report, read_report
-from phitrail.app.rules import RuleFiles, TrailRules, own_files, rules_of
-from phitrail.cli import rule_backtest
+from phitrail.app.rules import RuleFiles, own_files, rules_of
+from phitrail.cli import rule_backtest, rule_listing
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, TrailDirectory, examples
 from phitrail.cli.output import Output
 from phitrail.detect.rule_tests import read_tests, run_tests
 from phitrail.detect.schema import fields_of
-from phitrail.detect.typed import Rule
 from phitrail.errors import InputError
 from phitrail.events.codes import Log
-from phitrail.events.ids import format_time
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -34,7 +30,6 @@ Files = Annotated[
         show_default=False,
     ),
 ]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @app.callback(invoke_without_command=True)
@@ -43,43 +38,8 @@ def rule(context: typer.Context) -> None:
     require_verb(context)
 
 
+rule_listing.add_to(app)
 rule_backtest.add_to(app)
-
-
-@app.command("list", epilog=examples("phitrail rule list", "phitrail rule list --json"))
-def list_rules(trail: TrailDirectory = DEFAULT_TRAIL, as_json: AsJson = False) -> int:
-    """List the rules that make alerts, and what each of them judged.
-
-    The exit code is 1 when detection stopped, rule files were refused, or a rule that
-    should run never did. Needs no key and leaves no audit entry.
-    """
-    output = Output(as_json)
-    report = read_report(trail)
-    rules, refused = _rules_or_error(trail)
-    judged = rules.set.judged()
-    listed = [_rule_object(rule, rules, report) for rule in judged]
-    if as_json:
-        output.data(
-            {"rules": listed, "detection": _standing(report), "refused": refused}
-        )
-    else:
-        output.table(
-            ("rule", "title", "level", "from", "judged until", "windows#", "alerts#"),
-            [
-                (
-                    one["rule_id"],
-                    one["title"],
-                    one["level"],
-                    one["file"],
-                    one["judged_until"] or "never",
-                    one["windows"],
-                    one["alerts"],
-                )
-                for one in listed
-            ],
-        )
-        _say_standing(output, report, refused)
-    return ExitCode.CHECK_FAILED if _is_wrong(report, refused) else ExitCode.OK
 
 
 @app.command(
@@ -180,75 +140,3 @@ def _given(files: Sequence[Path] | None, trail: Path) -> RuleFiles:
         except OSError as error:
             raise InputError(f"cannot read {file}: {error.strerror}") from None
     return tuple(read)
-
-
-def _rules_or_error(trail: Path) -> tuple[TrailRules, str]:
-    """Read the rules of a trail; where its own are refused, ours and what is wrong."""
-    try:
-        return rules_of(own_files(trail)), ""
-    except InputError as error:
-        return rules_of(()), str(error)
-
-
-def _rule_object(
-    rule: Rule, rules: TrailRules, report: Report | None
-) -> Mapping[str, object]:
-    covered = None if report is None else report.coverage.get(rule.head.rule_id)
-    return {
-        "rule_id": rule.head.rule_id,
-        "title": rule.head.title,
-        "level": rule.head.severity,
-        "file": rule.head.place.file,
-        "is_own": rules.is_own(rule),
-        "judged_since": None if covered is None else _time(covered.since_us),
-        "judged_until": None if covered is None else _time(covered.until_us),
-        "windows": 0 if covered is None else covered.windows,
-        "alerts": 0 if covered is None else covered.alerts,
-        "controls": rule.head.controls,
-    }
-
-
-def _standing(report: Report | None) -> Mapping[str, object] | None:
-    if report is None:
-        return None
-    standing = report.standing
-    return {
-        "looked_at": standing.looked_at,
-        "judged": {log.value: standing.batch.end(log) for log in Log},
-        "watermark": _time(standing.watermark_us),
-        "failure": standing.failure or None,
-        "rules_error": standing.rules_error or None,
-        "gaps": [
-            {
-                "reason": gap.reason,
-                "from": _time(gap.from_us),
-                "until": _time(gap.until_us),
-                "rows": gap.rows,
-            }
-            for gap in report.gaps
-        ],
-    }
-
-
-def _say_standing(output: Output, report: Report | None, refused: str) -> None:
-    if report is None:
-        output.line("no rule was judged yet: nobody who records has this trail open")
-    else:
-        standing = report.standing
-        rows = sum(gap.rows for gap in report.gaps)
-        output.line(
-            f"looked at {standing.looked_at}; {rows} rows in {len(report.gaps)} gaps "
-            "could not be judged as they came"
-        )
-        if standing.failure:
-            output.line(f"detection stopped: {standing.failure}")
-    if refused:
-        output.line(f"rule files are refused, the old ones stand: {refused}")
-
-
-def _is_wrong(report: Report | None, refused: str) -> bool:
-    return bool(refused) or (report is not None and bool(report.standing.failure))
-
-
-def _time(at_us: int) -> str:
-    return format_time(_EPOCH + timedelta(microseconds=max(0, at_us)))
