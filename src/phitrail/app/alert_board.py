@@ -1,41 +1,95 @@
-"""Alerts as people see them: what they stand at, and what was made of them.
+"""Alerts as people see them: which there are, what they stand at, and which are overdue.
 
 1. An alert is the sum of its moves in the security log. Detection opens, updates and ends
-   its episode; people assign it and close it with a disposition. Only the latter is a
-   verdict: an alert without one is undisposed, whether its episode goes on or not.
-2. Listing and showing are reads of the security log, recorded before anything is shown.
-3. A person's move names who made it, and why, in a sealed document; the move holds its
-   digest. Nothing is edited: a later move stands beside the earlier ones.
+   its episode; people assign it and close it with a disposition (`app.alert_moves`). Only the
+   latter is a verdict: an alert without one is undisposed, whether its episode goes on or not.
+2. Listing is a read of the security log, recorded before anything is shown.
+3. What is asked for is found in the tables; the moves are read from the log.
+4. Overdue is what `app.overdue` calls so, told by then or not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeAlias
 
-import msgspec
-from msgspec.structs import replace
-
-from phitrail.app.documents import keep_document, open_document
-from phitrail.app.key_reason import check_reason
+from phitrail.app.config import OverdueSection
+from phitrail.app.overdue import stage_of
 from phitrail.app.reading import record_read
 from phitrail.app.rules import ALERT_SCHEMA
 from phitrail.app.wiring import Trail
 from phitrail.detect.alerts import JOINED, SUBJECTS
-from phitrail.errors import InputError, RefusedError, UnverifiableError
+from phitrail.errors import InputError
 from phitrail.events.alert import Alert
-from phitrail.events.canonical import LeafRecord, decode_leaf, encode_canonical
-from phitrail.events.codes import Action, AlertState, Disposition, Log
-from phitrail.events.ids import format_time, new_uuid7
-from phitrail.projection.rows import row_of
+from phitrail.events.canonical import decode_leaf
+from phitrail.events.codes import (
+    Action,
+    AlertState,
+    Disposition,
+    EventType,
+    Log,
+    Severity,
+)
+from phitrail.events.ids import format_time, parse_time
 
 LEAST_PREFIX = 6
-NOTE_SCHEMA = "phitrail/alert-note/v1"
-_LISTED = "SELECT idx FROM security WHERE schema = ? ORDER BY idx"
+MOST_LISTED = 1_000
+LEVELS = tuple(Severity)
+_STANDING = (
+    "SELECT alert_id, min(idx) AS first_idx, arg_min(rule_id, idx) AS rule_id, "
+    "arg_min(severity, idx) AS severity, arg_min(received_at, idx) AS received_at, "
+    "arg_min(timestamp_utc, idx) AS opened_at, arg_min(evidence, idx) AS evidence, "
+    "arg_max(assigned_to, idx) AS assigned_to, arg_max(disposition, idx) AS disposition "
+    "FROM security WHERE schema = ? GROUP BY alert_id"
+)
+_OVERDUE = "SELECT idx FROM security WHERE event_type = ?"
+_MOVES = (
+    "SELECT idx FROM security WHERE schema = ? AND list_contains(?, alert_id) "
+    "ORDER BY idx"
+)
 _FIRST_OF = (
     "SELECT idx FROM security WHERE schema = ? AND starts_with(alert_id, ?) "
     "ORDER BY idx"
 )
+Row: TypeAlias = Mapping[str, Any]
+
+
+class Standing(StrEnum):
+    """Where an alert stands with people."""
+
+    OPEN = "open"
+    UNASSIGNED = "unassigned"
+    DISPOSED = "disposed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts are asked for.
+
+    Attributes:
+        standing: undisposed ones (`open`), those of them that nobody looks at, or others.
+        level: of this level or a higher one.
+        rule_ids: of one of these rules.
+        since: opened from then on.
+        assigned_to: who looks at it.
+        is_overdue: only those that are.
+        limit: how many are shown, the newest of them.
+    """
+
+    standing: Standing = Standing.OPEN
+    level: Severity | None = None
+    rule_ids: Collection[str] | None = None
+    since: datetime | None = None
+    assigned_to: str | None = None
+    is_overdue: bool = False
+    limit: int = MOST_LISTED
+
+
+UNDISPOSED = AlertFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +103,7 @@ class StandingAlert:
         assigned_to: who looks at it.
         disposition: what it was found to be.
         note_digest: the newest sealed note.
+        overdue: how often its time has passed: 0, 1 or 2.
     """
 
     newest: Alert
@@ -57,6 +112,7 @@ class StandingAlert:
     assigned_to: str | None = None
     disposition: Disposition | None = None
     note_digest: str | None = None
+    overdue: int = 0
 
     @property
     def is_disposed(self) -> bool:
@@ -69,6 +125,10 @@ class StandingAlert:
         told = [one for _, one in self.moves if one.note_digest is None]
         return bool(told) and told[-1].state == AlertState.CLOSE
 
+    def age(self, now: datetime) -> timedelta:
+        """Say how long ago it was opened."""
+        return now - parse_time(self.opened.timestamp_utc or format_time(now))
+
     def subjects(self) -> Mapping[str, str]:
         """Say who and what it is about."""
         names = ("patient", *SUBJECTS)
@@ -77,131 +137,58 @@ class StandingAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """One entry that an alert rests on; whether a published checkpoint holds it."""
+class Board:
+    """What was asked for, the newest first.
 
-    log: Log
-    index: int
-    record: LeafRecord
-    is_proven: bool
+    Attributes:
+        alerts: those that are shown.
+        total: how many there are.
+        dispositions: how many of all alerts that the filter fits, wherever they stand, have
+            which disposition; `none` has those without.
+    """
 
-    def fields(self) -> Mapping[str, object]:
-        """Give what stands in it, absent fields left out."""
-        row = row_of(self.log, self.index, self.record)
-        return {name: value for name, value in row.items() if value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class ShownAlert:
-    """An alert with its evidence and notes; `proven_in` is the size of a checkpoint."""
-
-    alert: StandingAlert
-    evidence: tuple[Evidence, ...]
-    notes: tuple[Mapping[str, str], ...]
-    proven_in: int | None
+    alerts: tuple[StandingAlert, ...]
+    total: int
+    dispositions: Mapping[str, int] = field(default_factory=dict)
 
 
 def list_alerts(
-    trail: Trail, *, by: str, now: datetime, with_disposed: bool = False
-) -> tuple[StandingAlert, ...]:
-    """List alerts, the newest first; those that are disposed only if they are asked for.
+    trail: Trail, *, by: str, now: datetime, wanted: AlertFilter = UNDISPOSED
+) -> Board:
+    """List alerts, the newest first.
 
     Raises:
         InputError: `by` is no user id.
         StorageError: the read could not be recorded; nothing is shown.
         IntegrityError: tables or log are damaged.
     """
-    found = [one for one in _read(trail, now) if with_disposed or not one.is_disposed]
+    from phitrail.app.tables import open_tables  # noqa: PLC0415 - loads DuckDB
+
+    with open_tables(trail, now) as tables:
+        rows = tables.ask(_STANDING, [ALERT_SCHEMA]).to_pylist()
+        told = tables.ask(_OVERDUE, [EventType.ALERT_OVERDUE]).to_pylist()
+        stages = _stages(rows, told, now, trail.policy.overdue)
+        fitting = [row for row in rows if _fits(row, wanted)]
+        found = [
+            row
+            for row in fitting
+            if _stands(row, wanted, stages.get(row["alert_id"], 0))
+        ]
+        found.sort(key=lambda row: row["first_idx"], reverse=True)
+        names = [row["alert_id"] for row in found[: wanted.limit]]
+        indexes = tables.ask(_MOVES, [ALERT_SCHEMA, names]).to_pylist()
+    alerts = read_moves(trail, (row["idx"] for row in indexes), stages)
     record_read(
         trail,
         Log.SECURITY,
         by=by,
         reason_code="alert_list",
-        result_count=len(found),
+        result_count=len(alerts),
         action=Action.QUERY,
         now=now,
     )
-    return tuple(reversed(found))
-
-
-def show_alert(trail: Trail, wanted: str, *, by: str, now: datetime) -> ShownAlert:
-    """Show one alert: its moves, evidence and notes.
-
-    Raises:
-        InputError: no alert, or more than one, begins with these characters.
-        StorageError: the read could not be recorded; nothing is shown.
-        IntegrityError: an entry is missing or altered.
-    """
-    alert = find_alert(trail, wanted, now)
-    record_read(
-        trail,
-        Log.SECURITY,
-        by=by,
-        reason_code="alert_show",
-        result_count=len(alert.moves) + len(alert.newest.evidence),
-        object_id=alert.newest.alert_id,
-        now=now,
-    )
-    notes = [_note(trail, one.note_digest) for _, one in alert.moves if one.note_digest]
-    return ShownAlert(
-        alert,
-        tuple(_evidence(trail, one) for one in alert.newest.evidence),
-        tuple(notes),
-        _proven_size(trail, Log.SECURITY, alert.moves[0][0]),
-    )
-
-
-def assign_alert(
-    trail: Trail, wanted: str, *, to: str, by: str, now: datetime
-) -> StandingAlert:
-    """Say who looks at an alert.
-
-    Raises:
-        InputError: there is no such alert, or a name is no user id.
-        StorageError: not recorded.
-    """
-    alert = find_alert(trail, wanted, now)
-    note = _keep_note(trail, alert, f"assigned to {to}", by, now)
-    _record(
-        trail, alert, now, state=AlertState.UPDATE, assigned_to=to, note_digest=note
-    )
-    return find_alert(trail, alert.newest.alert_id, now)
-
-
-def close_alert(
-    trail: Trail,
-    wanted: str,
-    *,
-    disposition: Disposition,
-    reason: str,
-    by: str,
-    now: datetime,
-    reason_code: str | None = None,
-) -> StandingAlert:
-    """Say what an alert is, and why; the words stay sealed.
-
-    Raises:
-        InputError: there is no such alert, no reason was given, or the code is none of
-            the vocabulary.
-        RefusedError: it was disposed of already in this way.
-        StorageError: not recorded.
-    """
-    check_reason(reason)
-    alert = find_alert(trail, wanted, now)
-    if alert.disposition == disposition:
-        raise RefusedError(f"this alert is closed as {disposition} already")
-    note = _keep_note(trail, alert, reason, by, now)
-    codes = alert.newest.reason_codes if reason_code is None else (reason_code,)
-    _record(
-        trail,
-        alert,
-        now,
-        state=AlertState.CLOSE,
-        disposition=disposition,
-        reason_codes=codes,
-        note_digest=note,
-    )
-    return find_alert(trail, alert.newest.alert_id, now)
+    counts = Counter(str(row["disposition"] or "none") for row in fitting)
+    return Board(tuple(reversed(alerts)), len(found), dict(counts))
 
 
 def find_alert(trail: Trail, wanted: str, now: datetime) -> StandingAlert:
@@ -212,35 +199,41 @@ def find_alert(trail: Trail, wanted: str, now: datetime) -> StandingAlert:
     """
     if len(wanted) < LEAST_PREFIX:
         raise InputError.for_field("ALERT", f"give {LEAST_PREFIX} characters of its id")
-    found = _read(trail, now, wanted)
+    from phitrail.app.tables import open_tables  # noqa: PLC0415 - loads DuckDB
+
+    with open_tables(trail, now) as tables:
+        indexes = tables.ask(_FIRST_OF, [ALERT_SCHEMA, wanted]).to_pylist()
+        own = tables.ask(_OVERDUE, [EventType.ALERT_OVERDUE]).to_pylist()
+    found = read_moves(trail, (row["idx"] for row in indexes))
     if len(found) != 1:
         rule = "no alert has this id" if not found else "more than one begins with this"
         raise InputError.for_field("ALERT", rule)
-    return found[0]
+    (one,) = found
+    return _with_stage(one, own, now, trail.policy.overdue)
 
 
 # --- reading ---
 
 
-def _read(
-    trail: Trail, now: datetime, prefix: str | None = None
+def read_moves(
+    trail: Trail, indexes: Iterable[int], stages: Mapping[str, int] | None = None
 ) -> list[StandingAlert]:
-    statement = _LISTED if prefix is None else _FIRST_OF
-    values: list[object] = [ALERT_SCHEMA] if prefix is None else [ALERT_SCHEMA, prefix]
-    from phitrail.app.tables import open_tables  # noqa: PLC0415 - loads DuckDB
+    """Read moves of alerts from the log, in the order in which the alerts were opened.
 
-    with open_tables(trail, now) as tables:
-        indexes = [row["idx"] for row in tables.ask(statement, values).to_pylist()]
+    Raises:
+        IntegrityError: an entry is missing or altered.
+    """
     moves: dict[str, list[tuple[int, Alert]]] = {}
     with closing(trail.reader(Log.SECURITY)) as reader:
         for index in indexes:
             record = decode_leaf(reader.entry(index))
             assert isinstance(record, Alert)  # noqa: S101 - asked by its schema
             moves.setdefault(record.alert_id, []).append((index, record))
-    return [_stand(one) for one in moves.values()]
+    known = stages or {}
+    return [_stand(one, known.get(name, 0)) for name, one in moves.items()]
 
 
-def _stand(moves: Sequence[tuple[int, Alert]]) -> StandingAlert:
+def _stand(moves: Sequence[tuple[int, Alert]], overdue: int) -> StandingAlert:
     told = [one for _, one in moves if one.note_digest is None]
     said = [one for _, one in moves if one.note_digest is not None]
     assigned = [one.assigned_to for one in said if one.assigned_to is not None]
@@ -253,57 +246,65 @@ def _stand(moves: Sequence[tuple[int, Alert]]) -> StandingAlert:
         assigned[-1] if assigned else None,
         (verdicts or joined or [None])[-1],
         said[-1].note_digest if said else None,
+        overdue,
     )
 
 
-def _evidence(trail: Trail, entry: str) -> Evidence:
-    name, _, index = entry.partition(":")
-    log = Log(name)
-    with closing(trail.reader(log)) as reader:
-        record = decode_leaf(reader.entry(int(index)))
-    return Evidence(
-        log, int(index), record, _proven_size(trail, log, int(index)) is not None
+# --- what fits ---
+
+
+def _fits(row: Row, wanted: AlertFilter) -> bool:
+    """Say whether an alert is one that is asked for, wherever it stands."""
+    is_level = wanted.level is None or LEVELS.index(row["severity"]) >= LEVELS.index(
+        wanted.level
     )
+    is_rule = wanted.rule_ids is None or row["rule_id"] in wanted.rule_ids
+    is_new = wanted.since is None or _aware(row["opened_at"]) >= wanted.since
+    is_whose = wanted.assigned_to in (None, row["assigned_to"])
+    return is_level and is_rule and is_new and is_whose
 
 
-def _proven_size(trail: Trail, log: Log, index: int) -> int | None:
-    with closing(trail.reader(log)) as reader:
-        try:
-            return reader.prove(index).checkpoint.size
-        except UnverifiableError:
-            return None  # durable, and not published yet
-
-
-def _note(trail: Trail, digest: str) -> Mapping[str, str]:
-    document = open_document(trail, digest)
-    if document is None:
-        return {"note": f"the document {digest} is not kept here"}
-    return msgspec.json.decode(document, type=dict[str, str])
-
-
-# --- moves of people ---
-
-
-def _keep_note(
-    trail: Trail, alert: StandingAlert, reason: str, by: str, now: datetime
-) -> str:
-    document = {
-        "schema": NOTE_SCHEMA,
-        "alert": alert.newest.alert_id,
-        "at": format_time(now),
-        "by": by,
-        "reason": reason,
+def _stands(row: Row, wanted: AlertFilter, stage: int) -> bool:
+    """Say whether an alert stands where those stand that are asked for."""
+    is_disposed = row["disposition"] is not None
+    stands = {
+        Standing.OPEN: not is_disposed,
+        Standing.UNASSIGNED: not is_disposed and row["assigned_to"] is None,
+        Standing.DISPOSED: is_disposed,
+        Standing.ALL: True,
     }
-    return keep_document(trail, encode_canonical(document))
+    return stands[wanted.standing] and (stage > 0 or not wanted.is_overdue)
 
 
-def _record(trail: Trail, alert: StandingAlert, now: datetime, **said: object) -> None:
-    bare = replace(
-        alert.newest,
-        event_id=new_uuid7(now),
-        timestamp_utc=format_time(now),
-        received_at=None,
-        nonce=None,
-        evidence=(),
-    )
-    trail.recorder.record(replace(bare, **said), now)
+def _stages(
+    rows: Iterable[Row], told: Iterable[Row], now: datetime, settings: OverdueSection
+) -> dict[str, int]:
+    """Say how often the time of each undisposed alert has passed."""
+    own = _entries(told)
+    return {
+        row["alert_id"]: stage_of(
+            Severity(row["severity"]), _aware(row["received_at"]), now, settings
+        )
+        for row in rows
+        if row["disposition"] is None and own.isdisjoint(row["evidence"] or ())
+    }
+
+
+def _with_stage(
+    one: StandingAlert, told: Iterable[Row], now: datetime, settings: OverdueSection
+) -> StandingAlert:
+    first = one.opened
+    if one.is_disposed or not _entries(told).isdisjoint(first.evidence):
+        return one
+    received = parse_time(first.received_at or format_time(now))
+    stage = stage_of(first.severity, received, now, settings)
+    return replace(one, overdue=stage)
+
+
+def _entries(told: Iterable[Row]) -> set[str]:
+    """Name the entries that say of alerts that they are overdue."""
+    return {f"{Log.SECURITY}:{row['idx']}" for row in told}
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)

@@ -44,6 +44,8 @@ from phitrail.projection.segments import Segment, SegmentFile
 from phitrail.projection.views import OPENINGS
 
 MOST: Final = 5_000
+LONGEST_S: Final = 900.0
+"""How long a question over all rows may take; a look rests twenty times as long."""
 SLACK: Final = timedelta(minutes=5)
 """How far apart times of receipt may stand from the order of the entries."""
 TAKEN_UP: Final = timedelta(days=7)
@@ -87,7 +89,9 @@ class Sourced(Protocol):
     ) -> str:
         """Write what stands in FROM."""
 
-    def select(self, select: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401
+    def select(
+        self, select: str, values: Sequence[object] = (), *, timeout_s: float
+    ) -> Any:  # noqa: ANN401 - a table of Arrow
         """Answer one SELECT."""
 
 
@@ -179,7 +183,8 @@ class Ledger:
             return
         rows = _rows(tables, Log.AUDIT, self._judged_from)
         named = ", ".join(f"max({name}) AS {name}" for name in CONTAINED)
-        found = tables.select(
+        found = _select(
+            tables,
             f"WITH news AS ({rows}) SELECT CAST(access_id AS VARCHAR) AS access_id, "
             f"min(received_at) AS received_at, {named} FROM news "
             f"WHERE event_type IN {OPENINGS} AND {_LIVE} AND access_id IS NOT NULL "
@@ -188,7 +193,7 @@ class Ledger:
             "GROUP BY news.access_id HAVING min(received_at) > ? AND "
             f"min(received_at) <= ? ORDER BY min(received_at) LIMIT {MOST}",
             [_plain(self._judged_until - SLACK), _plain(until)],
-        ).to_pylist()
+        )
         for row in found:
             access_id, received_at = (
                 row.pop("access_id"),
@@ -198,10 +203,11 @@ class Ledger:
         if len(found) == MOST:
             return  # the next look leaves out what was told of these
         self._judged_until = until
-        (place,) = tables.select(
+        (place,) = _select(
+            tables,
             f"SELECT min(idx) AS first_idx FROM ({rows}) WHERE received_at > ?",
             [_plain(until - SLACK)],
-        ).to_pylist()
+        )
         self._judged_from = (
             tables.as_of[Log.AUDIT]
             if place["first_idx"] is None
@@ -219,18 +225,20 @@ class Ledger:
             f"WITH openings AS ({rows} WHERE event_type IN {OPENINGS} AND {_PERSON} AND "
             "user_id IS NOT NULL AND timestamp_utc IS NOT NULL)"
         )
-        for row in tables.select(
+        for row in _select(
+            tables,
             f"{openings} SELECT user_id, max(moment) AS last_at FROM openings WHERE moment < ? "
             "GROUP BY user_id",
             [horizon],
-        ).to_pylist():
+        ):
             self._see(row["user_id"], _aware(row["last_at"]))
-        days = tables.select(
+        days = _select(
+            tables,
             f"{openings} SELECT user_id, min(moment) AS first_at, max(moment) AS last_at, "
             f"arg_min(idx, moment) AS idx, bool_or({_LIVE}) AS is_live FROM openings "
             "WHERE moment >= ? GROUP BY user_id, date_trunc('day', moment) ORDER BY first_at",
             [horizon],
-        ).to_pylist()
+        )
         back: dict[int, Return] = {}
         for row in days:
             user, first = row["user_id"], _aware(row["first_at"])
@@ -250,12 +258,13 @@ class Ledger:
     def _read_marks(self, tables: Sourced, begin: int) -> None:
         """Take up what begins and ends emergencies and containments."""
         kinds = ", ".join(f"'{kind}'" for kind in _MARKS)
-        for row in tables.select(
+        for row in _select(
+            tables,
             f"SELECT idx, event_type, CAST(event_id AS VARCHAR) AS event_id, object_id, "
             f"received_at, {', '.join(CONTAINED)} FROM "
             f"({_rows(tables, Log.AUDIT, begin)}) WHERE event_type IN ({kinds}) AND "
-            f"{_LIVE} ORDER BY idx"
-        ).to_pylist():
+            f"{_LIVE} ORDER BY idx",
+        ):
             self._mark(row)
 
     def _mark(self, row: _Found) -> None:
@@ -305,15 +314,17 @@ class Ledger:
             ("schema", "event_type", "alert_id", "state", "severity", "received_at",
              "evidence", "disposition"),
         )  # fmt: skip
-        own = tables.select(
-            f"SELECT idx FROM ({rows}) WHERE event_type = '{EventType.ALERT_OVERDUE}'"
-        ).to_pylist()
+        own = _select(
+            tables,
+            f"SELECT idx FROM ({rows}) WHERE event_type = '{EventType.ALERT_OVERDUE}'",
+        )
         self._overdue_entries.update(f"{Log.SECURITY}:{row['idx']}" for row in own)
-        for row in tables.select(
+        for row in _select(
+            tables,
             "SELECT alert_id, severity, received_at, evidence, disposition FROM "
             f"({rows}) WHERE schema = '{ALERT_SCHEMA}' AND (state = 'open' OR "
-            "disposition IS NOT NULL) ORDER BY idx"
-        ).to_pylist():
+            "disposition IS NOT NULL) ORDER BY idx",
+        ):
             alert_id = row["alert_id"]
             if row["disposition"] is not None:
                 self._alerts.pop(alert_id, None)
@@ -339,6 +350,15 @@ def _rows(
     return f"SELECT {', '.join(names)} FROM {source} WHERE idx >= {begin}"
 
 
+def _select(
+    tables: Sourced, select: str, values: Sequence[object] = ()
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tables.select(
+        select, values, timeout_s=LONGEST_S
+    ).to_pylist()
+    return rows
+
+
 def _with_access(
     tables: Sourced, begin: int, back: Mapping[int, Return]
 ) -> Iterable[Return]:
@@ -346,10 +366,11 @@ def _with_access(
     if not back:
         return
     places = ", ".join(map(str, back))
-    for row in tables.select(
+    for row in _select(
+        tables,
         f"SELECT idx, CAST(access_id AS VARCHAR) AS access_id, use_case FROM "
-        f"({_rows(tables, Log.AUDIT, begin)}) WHERE idx IN ({places}) ORDER BY idx"
-    ).to_pylist():
+        f"({_rows(tables, Log.AUDIT, begin)}) WHERE idx IN ({places}) ORDER BY idx",
+    ):
         yield replace(
             back[row["idx"]], access_id=row["access_id"], use_case=row["use_case"]
         )
@@ -364,13 +385,14 @@ def _breaches_of(
     others = ", ".join(
         f"arg_min({name}, idx) AS {name}" for name in CONTAINED if name != "user_id"
     )
-    for row in tables.select(
+    for row in _select(
+        tables,
         f"SELECT user_id, arg_min(CAST(access_id AS VARCHAR), idx) AS access_id, {others}, "
         f"min(received_at) AS received_at FROM ({_rows(tables, Log.AUDIT, begin)}) "
         f"WHERE event_type IN {OPENINGS} AND {_LIVE} AND idx < ? AND received_at <= ? "
         f"AND {fits} GROUP BY user_id",
         [end, _plain(until), *containment.named.values()],
-    ).to_pylist():
+    ):
         access_id, received_at = row.pop("access_id"), _aware(row.pop("received_at"))
         yield Breach(containment, received_at, access_id, _held(row))
 

@@ -193,7 +193,7 @@ def _tell_rest(
 def _alerts(trail: Path) -> Sequence[StandingAlert]:
     """List what the rules found in the course of the day."""
     with run_trail(trail) as running:
-        return list_alerts(running.parts, by=READER, now=clock.now())
+        return list_alerts(running.parts, by=READER, now=clock.now()).alerts
 
 
 def _told_after(alert: StandingAlert) -> timedelta | None:
