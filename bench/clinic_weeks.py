@@ -30,6 +30,7 @@ from bench.clinic_weeks_print import (
 from bench.clinic_weeks_rows import INNOCENT, Clinic, Made, deliver
 from bench.clinic_weeks_scoring import Scores, score
 from bench.clinic_weeks_shifts import make_rota
+from bench.clinic_weeks_told import tell
 from bench.figures import print_table
 from phitrail.detect.typed import Rule
 
@@ -71,7 +72,9 @@ def make_weeks(seed: int, size: Size) -> tuple[list[Made], list[Misuse]]:
     clinic = Clinic(house, rota, encounters, size.weeks)
     rows = make_background(clinic, str(seed))
     bad, misuse = make_misuse(clinic, str(seed), size.each)
-    return deliver(random.Random(f"{seed}/delivery"), rows + bad), misuse
+    rows = deliver(random.Random(f"{seed}/delivery"), rows + bad)
+    told = tell(random.Random(f"{seed}/told"), house, rows, clinic.end_us)
+    return rows + told, misuse
 
 
 def run_seed(seed: int, size: Size, rules: Sequence[Rule]) -> Run:

@@ -71,12 +71,13 @@ def _work(ledger: Ledger, shift: Shift) -> None:
         site = "mesa" if site == "main" else "main"
     cared_for = _cared_for(ledger, shift)
     mean = user.role.accesses * (0.4 if shift.pattern == "on_call" else 1.0)
+    mean *= 1.0 if cared_for else 0.1  # who has nobody to care for does little
     count = max(1, round(draw.gauss(mean, mean / 4)))
     address = user.addresses[0]
     for at_us in _times(draw, shift, count):
         if draw.random() < 0.06:
             address = draw.choice(user.addresses)
-        patient = _whom(draw, ledger.clinic, cared_for)
+        patient = _whom(ledger, shift.day, cared_for)
         told = Told(address=address, session=session, facility=site)
         access(ledger, user, at_us, patient, told)
     if user.role.name == "physician" and draw.random() < AT_HOME:
@@ -98,9 +99,11 @@ def _cared_for(ledger: Ledger, shift: Shift) -> Sequence[Patient]:
     return draw.sample(people, min(len(people), most))
 
 
-def _whom(draw: random.Random, clinic: Clinic, cared_for: Sequence[Patient]) -> Patient:
+def _whom(ledger: Ledger, day: int, cared_for: Sequence[Patient]) -> Patient:
+    """Pick a patient; somebody else's is one who is there, or was."""
+    draw = ledger.draw
     if not cared_for or draw.random() < FOR_OTHERS:
-        return draw.choice(clinic.house.patients)
+        return draw.choice(ledger.clinic.encounters.near_day[day])
     return draw.choice(cared_for)
 
 
@@ -164,7 +167,7 @@ def _write_at_home(ledger: Ledger, shift: Shift, cared_for: Sequence[Patient]) -
     at_us = shift.end_us + int(draw.uniform(3.5, 6.5) * HOUR_US)
     for _ in range(draw.randrange(2, 9)):
         at_us += int(draw.uniform(2, 12) * MINUTE_US)
-        patient = _whom(draw, ledger.clinic, cared_for)
+        patient = _whom(ledger, shift.day, cared_for)
         access(ledger, shift.user, at_us, patient, Told(address=address))
 
 

@@ -8,7 +8,7 @@
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.clinic_weeks_house import (
@@ -27,6 +27,7 @@ ADMISSIONS_A_USER = 0.05
 EMERGENCIES_A_USER = 0.12
 APPOINTMENTS_A_USER = 0.35
 """How many begin on a day, for each user of the house."""
+STAFF_GO_ELSEWHERE = 0.8
 ENTERED_LATE = 0.05
 MOVES_ON_DAY = 16
 MOVING_WARD = "cardiology"
@@ -54,11 +55,13 @@ class Encounters:
     of_day: Mapping[tuple[str, str, int], tuple[Encounter, ...]]
     """By department, facility and day of the weeks."""
     of_patient: Mapping[int, tuple[Encounter, ...]]
+    near_day: Mapping[int, tuple[Patient, ...]]
+    """Who is there on a day, or was within the week before it."""
 
     def is_known(self, user: User, patient: Patient, at_us: int) -> bool:
         """Say whether the facts had a care relationship at an instant."""
         new_until = START_US + (user.starts_day + NEW_WITHOUT_TEAM_DAYS) * DAY_US
-        if user.starts_day and at_us < new_until:
+        if user.last_seen_day is None and at_us < new_until:
             return False
         return any(
             one.department == user.department
@@ -81,6 +84,21 @@ def make_encounters(draw: random.Random, house: House, weeks: int) -> Encounters
     return Encounters(
         {key: tuple(held) for key, held in of_day.items()},
         {key: tuple(held) for key, held in of_patient.items()},
+        {day: _near(house, of_patient, day) for day in range(weeks * 7)},
+    )
+
+
+def _near(
+    house: House, of_patient: Mapping[int, Sequence[Encounter]], day: int
+) -> tuple[Patient, ...]:
+    begin_us, end_us = START_US + (day - 7) * DAY_US, START_US + (day + 1) * DAY_US
+    return tuple(
+        one
+        for one in house.patients
+        if any(
+            each.begin_us < end_us and each.end_us >= begin_us
+            for each in of_patient.get(one.number, ())
+        )
     )
 
 
@@ -93,14 +111,21 @@ def _begun_on(
         vip = next(one for one in house.patients if one.is_vip)
         yield from _admission(draw, vip)
     for _ in range(round(staff * ADMISSIONS_A_USER)):
-        yield from _admission(draw, draw.choice(house.patients))
+        yield from _admission(draw, _somebody(draw, house))
     for _ in range(round(staff * EMERGENCIES_A_USER)):
-        patient = draw.choice(house.patients)
-        yield from _seen(draw, patient, "emergency", days=1)
+        yield from _seen(draw, _somebody(draw, house), "emergency", days=1)
     if day % 7 < 5 and day not in HOLIDAYS:
         for _ in range(round(staff * APPOINTMENTS_A_USER)):
-            patient = draw.choice(house.patients)
-            yield from _seen(draw, patient, draw.choice(WARDS), days=2)
+            ward = draw.choice(WARDS)
+            yield from _seen(draw, _somebody(draw, house), ward, days=2)
+
+
+def _somebody(draw: random.Random, house: House) -> Patient:
+    """Draw who falls ill; staff mostly go elsewhere."""
+    patient = draw.choice(house.patients)
+    if patient.employee is not None and draw.random() < STAFF_GO_ELSEWHERE:
+        return draw.choice(house.patients)
+    return patient
 
 
 def _admission(

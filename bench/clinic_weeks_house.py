@@ -2,9 +2,8 @@
 
 1. Two facilities in two zones: one changes its clock within the weeks, the other never does.
 2. Who works there has a role, a department, a surname and a street, and some are patients too.
-3. What a patient is to a user (`House.relations`) follows from these, so that it occurs among
-   innocent accesses too. How often is set after what was counted at a hospital (Boxwala 2011,
-   PMC3128412: co-workers about 1, neighbours about 55 in 10,000 accesses).
+3. What a patient is to a user (`House.relations`) follows from these as `identity.facts` says
+   it, so that it occurs among innocent accesses too.
 4. Everything follows from the `random.Random` that is passed in; no clock, no disk.
 
 Who is at work is for `clinic_weeks_shifts`, who is cared for by whom for
@@ -47,7 +46,11 @@ HOUSEHOLD_SHARE = 0.3
 """How many of the staff have somebody of their household among the patients."""
 USERS_A_VIP = 120
 """For how many users there is one patient in the public eye."""
-MOST_FORMER = 16
+UNUSED = 12
+"""Accounts of people who left, and as many that are dormant."""
+NEW_SHARE = 0.03
+BACK_SHARE = 0.01
+"""How many users begin within the weeks, or are back from a long leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class User:
     addresses: tuple[str, ...]
     """Workstations at hand, the usual one first."""
     starts_day: int = 0
-    """Day of the weeks on which the user is new; 0 for everybody who is not."""
+    """Day of the weeks on which the user begins, or is back from a long leave."""
+    last_seen_day: int | None = -1
+    """Day before the weeks of the last access; None for somebody who is new."""
     has_two_sites: bool = False
 
 
@@ -116,24 +121,25 @@ class House:
     users: tuple[User, ...]
     patients: tuple[Patient, ...]
     former: tuple[User, ...]
-    """Accounts of people who do not work there any more, or have not for long."""
+    """Accounts of people who leave, and of whom no work is made."""
+    dormant: tuple[User, ...]
+    """Accounts that nobody has used for months."""
     by_department: Mapping[str, tuple[User, ...]] = field(default_factory=dict)
 
     def relations(self, user: User, patient: Patient) -> tuple[str, ...]:
         """Say what a patient is to a user, in the codes of `Relation`."""
-        if patient.employee == user.number:
-            return ("self",)
         found = []
-        if user.number in patient.household:
-            found.append("household")
-        if patient.employee is not None:
-            other = self.users[patient.employee]
-            if (other.department, other.facility) == (user.department, user.facility):
+        if patient.employee == user.number:
+            found.append("self")
+        else:
+            if patient.employee is not None:
                 found.append("coworker")
-        if patient.surname == user.surname:
-            found.append("same_surname")
-        if patient.street == user.street:
-            found.append("neighbour")
+            if patient.surname == user.surname:
+                found.append("same_surname")
+            if user.number in patient.household:
+                found.append("household")
+            elif patient.street == user.street:
+                found.append("neighbour")
         if patient.is_vip:
             found.append("vip")
         if patient.is_deceased:
@@ -143,14 +149,18 @@ class House:
 
 def make_house(draw: random.Random, users: int) -> House:
     """Make a house with so many users."""
-    everybody = _staff(draw, users + max(MOST_FORMER, users // 20))
-    staff, former = everybody[:users], everybody[users:]
+    everybody = _staff(draw, users + 2 * UNUSED)
+    staff, former = everybody[:users], everybody[users : users + UNUSED]
+    dormant = tuple(
+        replace(one, last_seen_day=-draw.randrange(50, 400))
+        for one in everybody[users + UNUSED :]
+    )
     patients = _patients(draw, staff)
     by_department: dict[str, tuple[User, ...]] = {}
     for user in staff:
         held = by_department.get(user.department, ())
         by_department[user.department] = (*held, user)
-    return House(staff, patients, former, by_department)
+    return House(staff, patients, former, dormant, by_department)
 
 
 def surrogate_of(kind: str, number: int) -> str:
@@ -169,6 +179,7 @@ def _staff(draw: random.Random, count: int) -> tuple[User, ...]:
         role = next(one for one, until in _UNTIL if place < until)
         department = draw.choice(role.departments)
         facility = "mesa" if draw.random() < 0.25 else "main"
+        starts, seen = _begins(draw)
         made.append(
             User(
                 number,
@@ -179,7 +190,8 @@ def _staff(draw: random.Random, count: int) -> tuple[User, ...]:
                 _skewed(draw, SURNAMES),
                 draw.randrange(STREETS),
                 _addresses(draw, department, facility),
-                starts_day=draw.randrange(7, 28) if draw.random() < 0.03 else 0,
+                starts_day=starts,
+                last_seen_day=seen,
                 has_two_sites=role.name == "physician" and draw.random() < 0.03,
             )
         )
@@ -190,6 +202,16 @@ _UNTIL = tuple(
     (role, sum(one.share for one in ROLES[: number + 1]) + 1e-9)
     for number, role in enumerate(ROLES)
 )
+
+
+def _begins(draw: random.Random) -> tuple[int, int | None]:
+    """Say on which day a user begins, and when there was an access before that."""
+    drawn, day = draw.random(), draw.randrange(7, 28)
+    if drawn < NEW_SHARE:
+        return day, None
+    if drawn < NEW_SHARE + BACK_SHARE:
+        return day, -draw.randrange(40, 200)
+    return 0, -1
 
 
 def _addresses(draw: random.Random, department: str, facility: str) -> tuple[str, ...]:

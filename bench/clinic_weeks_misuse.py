@@ -7,7 +7,7 @@ plays no part in how they are drawn.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.clinic_weeks_house import (
@@ -45,14 +45,21 @@ class Cast:
     draw: random.Random
     taken: set[int] = field(default_factory=set)
 
-    def shift(self, *, from_day: int = 1, until_day: int | None = None) -> Shift:
-        """Pick a shift of somebody who is not taken, within some days."""
+    def shift(
+        self,
+        *,
+        from_day: int = 1,
+        until_day: int | None = None,
+        among: Collection[int] | None = None,
+    ) -> Shift:
+        """Pick a shift of somebody who is not taken, within some days, of some users."""
         last = until_day or self.clinic.weeks * 7 - 2
         held = [
             one
             for one in self.clinic.rota.shifts
             if from_day <= one.day <= last
             and one.user.number not in self.taken
+            and (among is None or one.user.number in among)
             and one.user.role.accesses >= 10
             and one.is_in_roster
             and one.pattern != "on_call"
@@ -61,9 +68,9 @@ class Cast:
         self.taken.add(found.user.number)
         return found
 
-    def former(self) -> User:
+    def account(self, accounts: Sequence[User]) -> User:
         """Pick an account that nobody works with."""
-        held = [one for one in self.clinic.house.former if one.number not in self.taken]
+        held = [one for one in accounts if one.number not in self.taken]
         found = self.draw.choice(held)
         self.taken.add(found.number)
         return found
@@ -169,20 +176,22 @@ def _vip_snooping(ledger: Ledger, cast: Cast) -> Sequence[User]:
 
 def _relation_snooping(ledger: Ledger, cast: Cast) -> Sequence[User]:
     """Look at a co-worker, somebody of the household, a neighbour, an old acquaintance."""
-    draw, shift = ledger.draw, cast.shift()
-    user, house = shift.user, cast.clinic.house
-    wanted = draw.choice(("household", "coworker", "coworker", "neighbour", None))
-    held = [
-        one
-        for one in house.patients
-        if wanted in house.relations(user, one)
-        and not cast.clinic.encounters.is_known(user, one, shift.begin_us)
-    ]
-    while not held and wanted is not None:  # nobody like that: somebody else looks
-        shift = cast.shift()
-        user = shift.user
-        held = [one for one in house.patients if wanted in house.relations(user, one)]
-    patient = draw.choice(held or house.patients)
+    draw, house = ledger.draw, cast.clinic.house
+    wanted = draw.choice(
+        ("household", "household", "coworker", "coworker", "neighbour")
+    )
+    shift = cast.shift()
+    patient = draw.choice(house.patients)  # whom no list connects with the user
+    if draw.random() < 0.8:
+        users = {one for each in house.patients for one in each.household}
+        if wanted == "household":
+            cast.taken.discard(shift.user.number)
+            shift = cast.shift(among=users)
+        held = [
+            one for one in house.patients if wanted in house.relations(shift.user, one)
+        ]
+        patient = draw.choice(held or house.patients)
+    user = shift.user
     for number in range(draw.randrange(1, 6)):
         at_us = shift.begin_us + int((draw.uniform(1, 7) + 24 * number) * HOUR_US)
         ledger.access(user, at_us, [patient])
@@ -193,10 +202,7 @@ def _self_access(ledger: Ledger, cast: Cast) -> Sequence[User]:
     """Read one's own record with the rights of work."""
     draw, house = ledger.draw, cast.clinic.house
     own = {one.employee: one for one in house.patients if one.employee is not None}
-    shift = cast.shift()
-    while shift.user.number not in own:
-        cast.taken.discard(shift.user.number)
-        shift = cast.shift()
+    shift = cast.shift(among=own)
     at_us = shift.begin_us + int(draw.uniform(1, 7) * HOUR_US)
     for _ in range(draw.randrange(1, 5)):
         ledger.access(shift.user, at_us, [own[shift.user.number]])
@@ -209,7 +215,7 @@ def _self_access(ledger: Ledger, cast: Cast) -> Sequence[User]:
 
 def _departed_credential(ledger: Ledger, cast: Cast) -> Sequence[User]:
     """Go on with an account after leaving; the house's lists know it, mostly, a day later."""
-    draw, user = ledger.draw, cast.former()
+    draw, user = ledger.draw, cast.account(cast.clinic.house.former)
     days = cast.clinic.weeks * 7
     left_us = local_us(user.facility, draw.randrange(1, days - 3), 17)
     is_listed, is_told = draw.random() < 0.85, draw.random() < 0.6
@@ -233,7 +239,7 @@ def _departed_credential(ledger: Ledger, cast: Cast) -> Sequence[User]:
 
 def _dormant_revived(ledger: Ledger, cast: Cast) -> Sequence[User]:
     """Use an account again that nobody used for months, by day, at a slow pace."""
-    draw, user = ledger.draw, cast.former()
+    draw, user = ledger.draw, cast.account(cast.clinic.house.dormant)
     day = draw.randrange(1, cast.clinic.weeks * 7 - 2)
     at_us = local_us(user.facility, day, draw.uniform(9, 14))
     address = VPN.format(8, user.number % 250)

@@ -46,7 +46,8 @@ def use_of_refusal(
 ) -> None:
     """Refuse an access now and then before it is had; more often to who is new."""
     draw = ledger.draw
-    is_new = bool(user.starts_day) and at_us < START_US + (user.starts_day + 3) * DAY_US
+    is_new = user.last_seen_day is None
+    is_new = is_new and at_us < START_US + (user.starts_day + 3) * DAY_US
     if draw.random() >= (REFUSED_NEW if is_new else REFUSED):
         return
     resource = draw.choice(patient.records)[1] if draw.random() < 0.5 else None
@@ -71,7 +72,7 @@ def use_of_emergency(ledger: Ledger, user: User, at_us: int, told: Told) -> None
         ledger.access(user, later_us, [patient], needed)
     ended = began.at_us + int(draw.uniform(10, 120) * MINUTE_US)
     ledger.plain("break_glass_ended", ended, user, object_id=began.event_id)
-    reviewed = ended + int(draw.uniform(4, 60) * HOUR_US)
+    reviewed = ended + int(draw.uniform(4, 76) * HOUR_US)
     ledger.plain("break_glass_reviewed", reviewed, None, object_id=began.event_id)
 
 

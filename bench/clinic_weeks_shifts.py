@@ -63,12 +63,11 @@ class Rota:
 
     def is_on_shift(self, user: User, at_us: int) -> bool | None:
         """Say whether the roster has a user at work; None for who is in no roster."""
-        if not user.role.is_rostered:
+        held = self.of_user.get(user.number)
+        if not user.role.is_rostered or not held:
             return None
         return any(
-            one.begin_us <= at_us < one.end_us
-            for one in self.of_user.get(user.number, ())
-            if one.is_in_roster
+            one.begin_us <= at_us < one.end_us for one in held if one.is_in_roster
         )
 
     def is_on_leave(self, user: User, at_us: int) -> bool:
