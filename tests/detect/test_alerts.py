@@ -115,3 +115,33 @@ def test_evidence_names_entries() -> None:
 
     assert [one.evidence for one in told.alerts] == [("audit:2", "audit:3")]
     assert [entry_of(ref_of(log, 7)) for log in Log] == [f"{log}:7" for log in Log]
+
+
+def test_an_alert_names_whom_it_is_about_whatever_its_rules_call_it() -> None:
+    """The critical alert about somebody who has left must say who that is."""
+    left = """
+title: Somebody left
+id: 33333333-3333-4333-8333-333333333333
+name: left
+logsource: {product: phitrail, service: audit}
+detection:
+  left: {event_type: user_left}
+  condition: left
+---
+title: A read after leaving
+id: 44444444-4444-4444-8444-444444444444
+correlation:
+  type: temporal_ordered
+  rules: [left, read]
+  aliases: {who: {left: object_id, read: user_id}}
+  group-by: [who]
+  timespan: 10s
+x_containment: [user_id]
+"""
+    told = Told(RULES + "---" + left)
+    row = {"event_type": "user_left", "object_id": "u1"}
+    told.tail.take(Log.AUDIT, BEGIN, "gone", row, ref=ref_of(Log.AUDIT, 99))
+    told.read(1)
+
+    (alert,) = told.alerts
+    assert alert.user_id == "u1"

@@ -197,6 +197,14 @@ def test_a_correlation_is_its_parts() -> None:
     assert (rule.sources[0].name, rule.sources[0].rule) == ("read", first)
 
 
+def test_a_correlation_proposes_to_contain_what_it_groups_by() -> None:
+    """An alert that does not say whom it is about cannot say whom to stop."""
+    read_rules([("a.yml", f"{READ}---\n{MANY}x_containment: [user_id]\n".encode())])
+    text = f"{READ}---\n{MANY}x_containment: [user_id, source_ip]\n"
+    with pytest.raises(InputError, match="is no field that it groups by"):
+        read_rules([("a.yml", text.encode())])
+
+
 def test_a_rule_is_named_by_its_id_too_and_may_stand_below() -> None:
     """Files are read in whatever order a directory has."""
     by_id = MANY.replace("rules: [read]", f"rules: [{ID}01]")

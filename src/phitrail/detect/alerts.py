@@ -337,12 +337,19 @@ def _threshold(rule: Rule) -> int | None:
     return rule.bounds[0].number if rule.bounds else len(rule.sources)
 
 
+def subjects_of(rule: Rule) -> frozenset[str]:
+    """Say which subjects alerts of a rule may have: of a correlation, what it groups by."""
+    if not isinstance(rule, Correlation):
+        return frozenset(SUBJECTS)
+    return frozenset(one for name in rule.group_by for one in _fields_of(rule, name))
+
+
 def _subjects(episode: Episode, cause: Cause | None) -> _Fields:
     """Say who and what an alert is about, as far as its group says."""
     rule = episode.rule
     if isinstance(rule, Correlation):
-        names = (_field_of(rule, name) for name in rule.group_by)
-        held = dict(zip(names, episode.group, strict=True))
+        pairs = zip(rule.group_by, episode.group, strict=True)
+        held = {one: value for name, value in pairs for one in _fields_of(rule, name)}
         return {name: held[name] for name in SUBJECTS if name in held}
     if cause is None:
         return {}
@@ -354,10 +361,13 @@ def _subjects(episode: Episode, cause: Cause | None) -> _Fields:
     return found
 
 
-def _field_of(rule: Correlation, name: str) -> str:
-    """Follow a group-by name down to the field of an event."""
-    source = rule.sources[0]
-    inner = source.field(name)
-    return (
-        _field_of(source.rule, inner) if isinstance(source.rule, Correlation) else inner
-    )
+def _fields_of(rule: Correlation, name: str) -> frozenset[str]:
+    """Follow a group-by name down to the subjects that it is in the events of its rules."""
+    found: set[str] = set()
+    for source in rule.sources:
+        inner = source.field(name)
+        if isinstance(source.rule, Correlation):
+            found |= _fields_of(source.rule, inner)
+        else:
+            found.add(inner)
+    return frozenset(found.intersection(SUBJECTS))

@@ -15,7 +15,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from phitrail.detect.alerts import SUBJECTS
+from phitrail.detect.alerts import SUBJECTS, subjects_of
 from phitrail.detect.condition import read_condition
 from phitrail.detect.parts import (
     check_names,
@@ -231,6 +231,8 @@ class _Reading:
         )
         if _depth(rule) > MOST_CHAIN:
             raise node.place.refuse(_TOO_LONG)
+        if not subjects_of(rule).issuperset(rule.head.containment):
+            raise keys["x_containment"].place.refuse("is no field that it groups by")
         self._rules[rule_id] = rule
         return rule
 
