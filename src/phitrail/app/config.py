@@ -39,6 +39,11 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=3_650)]
 
+ListOfValues = Annotated[
+    tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=512)], ...],
+    msgspec.Meta(min_length=1, max_length=1_000),
+]
+
 
 class IdentitySystems(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
@@ -59,6 +64,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     actions: dict[Term, Action] = {}
     facility_zones: dict[Term, str] = {}
     holidays: dict[Term, tuple[date, ...]] = {}
+    lists: Annotated[dict[Term, ListOfValues], msgspec.Meta(max_length=100)] = {}
 
     def terms(self) -> Vocabulary:
         """Return the vocabulary of the tenant."""

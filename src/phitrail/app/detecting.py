@@ -3,9 +3,9 @@
 1. One process of a trail judges: the one that publishes and has the lock of detection. It
    looks at the heads of the logs every `LOOK_EVERY_S`, reads what is new, and records alerts
    through the door that everybody uses. Who records waits for none of it.
-2. Rules are read when there is something to judge, and again when a file in `rules/`
-   changed. Files that cannot be read leave the rules as they are, and `status` says why;
-   at a start, the newest files that could be read are used.
+2. Rules are read when there is something to judge, and again when a file in `rules/`, or
+   tenant.yaml, changed. Files that cannot be read leave the rules as they are, and `status`
+   says why; at a start, the newest files that could be read are used.
 3. What goes wrong here stops this stage and nothing else; `failure` and `status` say what it
    was. A disk or a vault that does not answer is asked again.
 4. Closing judges what was committed until then, for `CLOSE_WITHIN_S` at most, and keeps
@@ -24,7 +24,7 @@ from phitrail.app.rules import RuleFiles, TrailRules, own_files, rules_of, signa
 from phitrail.app.wiring import Trail
 from phitrail.detect.digest import digest_of
 from phitrail.durable.lock import FileLock
-from phitrail.errors import InputError, PhitrailError, StorageError
+from phitrail.errors import ConfigError, InputError, PhitrailError, StorageError
 from phitrail.events.audit import AuditEvent, CallerEvent
 from phitrail.events.codes import ActorType, Assurance, AttributionBasis, EventType, Log
 from phitrail.events.ids import format_time, new_uuid7
@@ -220,10 +220,7 @@ class _Work:
     def _begin(self, now: datetime) -> None:
         self._signature = signature_of(self._trail.directory)
         kept = self._state.rule_files()
-        files = own_files(self._trail.directory)
-        rules = self._read(files)
-        if rules is None:
-            files, rules = kept, rules_of(kept)
+        files, rules = self._read() or (kept, rules_of(kept))
         engine = Engine(
             self._trail, self._trail_id, self._state, rules, self._trail.policy.detect
         )
@@ -240,24 +237,25 @@ class _Work:
         signature = signature_of(self._trail.directory)
         if signature == self._signature:
             return
-        files = own_files(self._trail.directory)
-        rules = self._read(files)
-        if rules is not None:
+        read = self._read()
+        if read is not None:
+            files, rules = read
             self._engine.change_rules(rules, now)
             self._take_files(self._state.rule_files(), files, rules, now)
         self._signature = signature
         self.report(now)
 
-    def _read(self, files: RuleFiles) -> TrailRules | None:
+    def _read(self) -> tuple[RuleFiles, TrailRules] | None:
         """Read rules; where that fails, say so and give none."""
         try:
+            files = own_files(self._trail.directory)
             rules = rules_of(files)
-        except InputError as error:
+        except (InputError, ConfigError) as error:
             self._rules_error = str(error)
             self._has_news = True
             return None
         self._rules_error = ""
-        return rules
+        return files, rules
 
     def _take_files(
         self, kept: RuleFiles, files: RuleFiles, rules: TrailRules, now: datetime

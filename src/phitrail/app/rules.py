@@ -4,15 +4,20 @@
    the house narrows one. The same set is read again only when a file changed.
 2. `Alert` events feed a rule only where its logsource is `security` and it names their kind:
    `schema: phitrail/alert/v1`. Other rules of that log do not see them.
-3. An error names file, line, column and rule, never what stands there.
+3. `lists` in tenant.yaml are the values that rules name by `expand`. They are part of what a
+   rule means, so they stand among its files, and it is read again when they change.
+4. An error names file, line, column and rule, never what stands there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
+
+from phitrail.app.config import TENANT_FILE, read_tenant
 from phitrail.detect.packaged import packaged_rules
 from phitrail.detect.rule import RuleSet, read_rules
 from phitrail.detect.typed import (
@@ -28,10 +33,13 @@ from phitrail.detect.typed import (
 )
 from phitrail.errors import StorageError
 from phitrail.events.alert import Alert
+from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import Log
 
 FOLDER = "rules"
 ENDINGS = (".yml", ".yaml")
+LISTS = "tenant.yaml"
+"""Under which name the lists of tenant.yaml stand among rule files, as JSON."""
 SCHEMA = "schema"
 ALERT_SCHEMA = str(Alert.__struct_config__.tag)
 RuleFiles: TypeAlias = tuple[tuple[str, bytes], ...]
@@ -53,7 +61,7 @@ class TrailRules:
 def signature_of(directory: Path) -> Signature:
     """Say what would have to be read again if it were another one: names, times, sizes."""
     found = []
-    for place in _places(directory):
+    for place in (*_places(directory), directory / TENANT_FILE):
         try:
             state = place.stat()
         except OSError:
@@ -63,18 +71,35 @@ def signature_of(directory: Path) -> Signature:
 
 
 def own_files(directory: Path) -> RuleFiles:
-    """Read the rule files of a trail.
+    """Read the rule files of a trail, and its lists.
 
     Raises:
+        ConfigError: tenant.yaml is wrong.
         StorageError: a file cannot be read.
     """
-    files = []
+    files = list(lists_of(directory))
     for place in _places(directory):
         try:
             files.append((f"{FOLDER}/{place.name}", place.read_bytes()))
         except OSError as error:
             raise StorageError(f"cannot read {place}: {error.strerror}") from error
     return tuple(files)
+
+
+def lists_of(directory: Path) -> RuleFiles:
+    """Read the lists of a trail, as one of its rule files; nothing where it has none.
+
+    Raises:
+        ConfigError: tenant.yaml is wrong.
+    """
+    if not (directory / TENANT_FILE).exists():
+        return ()
+    lists = read_tenant(directory).lists
+    return ((LISTS, encode_canonical(_plain(lists))),) if lists else ()
+
+
+def _plain(lists: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: list(values) for name, values in lists.items()}
 
 
 def rules_of(files: RuleFiles) -> TrailRules:
@@ -89,10 +114,15 @@ def rules_of(files: RuleFiles) -> TrailRules:
 @lru_cache(maxsize=4)
 def _read(files: RuleFiles) -> TrailRules:
     packaged = tuple((f"phitrail/{name}", data) for name, data in packaged_rules())
-    read = read_rules((*packaged, *files))
+    lists: dict[str, tuple[str, ...]] = {}
+    for name, data in files:
+        if name == LISTS:
+            lists = msgspec.json.decode(data, type=dict[str, tuple[str, ...]])
+    own = tuple((name, data) for name, data in files if name != LISTS)
+    read = read_rules((*packaged, *own), lists)
     known: dict[str, Rule] = {}
     rules = tuple(_without_alerts(rule, known) for rule in read.rules)
-    return TrailRules(replace(read, rules=rules), frozenset(name for name, _ in files))
+    return TrailRules(replace(read, rules=rules), frozenset(name for name, _ in own))
 
 
 def _places(directory: Path) -> list[Path]:

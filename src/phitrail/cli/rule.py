@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from phitrail.app.rules import RuleFiles, own_files, rules_of
+from phitrail.app.rules import LISTS, RuleFiles, lists_of, own_files, rules_of
 from phitrail.cli import rule_backtest, rule_listing
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import require_verb
@@ -57,6 +57,7 @@ def lint(
     output = Output(as_json)
     given = _given(files, trail)
     wrong, count = "", 0
+    file_count = sum(name != LISTS for name, _ in given)
     try:
         rules = rules_of(given)
         read_tests(rules.set)
@@ -64,9 +65,9 @@ def lint(
     except InputError as error:
         wrong = str(error)
     if as_json:
-        output.data({"files": len(given), "rules": count, "error": wrong or None})
+        output.data({"files": file_count, "rules": count, "error": wrong or None})
     else:
-        output.line(wrong or f"{count} rules in {len(given)} files: nothing is wrong")
+        output.line(wrong or f"{count} rules in {file_count} files: nothing is wrong")
     return ExitCode.CHECK_FAILED if wrong else ExitCode.OK
 
 
@@ -133,7 +134,7 @@ def fields(
 def _given(files: Sequence[Path] | None, trail: Path) -> RuleFiles:
     if not files:
         return own_files(trail)
-    read = []
+    read = list(lists_of(trail))
     for file in files:
         try:
             read.append((str(file), file.read_bytes()))

@@ -20,6 +20,7 @@ from phitrail.detect.linear_regex import check_regex
 from phitrail.detect.schema import FieldType
 from phitrail.detect.source import Node, Place, Scalar
 from phitrail.detect.typed import All, Any, Not, Op, Predicate, Test
+from phitrail.errors import InputError
 
 MOST_VALUES = 1_000
 MOST_CHARS = 512
@@ -117,10 +118,22 @@ def _tests(asked: _Asked, node: Node, terms: Terms) -> list[Predicate]:
     if isinstance(value, tuple | dict):
         raise node.place.refuse("must be a single value")
     if "expand" in asked.modifiers:
+        listed = _expanded(value, node.place, terms)
         return [
-            _test(asked, one, node.place) for one in _expanded(value, node.place, terms)
+            _listed(asked, one, number, node.place)
+            for number, one in enumerate(listed, start=1)
         ]
     return [_test(asked, value, node.place, terms)]
+
+
+def _listed(asked: _Asked, value: str, number: int, place: Place) -> Predicate:
+    """Read a value of a list; what is wrong with it is told by its place in the list."""
+    wrong = ""
+    try:
+        return _test(asked, value, place)
+    except InputError as error:
+        wrong = error.rule
+    raise place.refuse(f"{asked.field}: value number {number} of its list: {wrong}")
 
 
 def _expanded(value: Scalar, place: Place, terms: Terms) -> Sequence[str]:
