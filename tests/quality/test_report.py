@@ -25,6 +25,7 @@ WORSE = Line(
     metric="positive_rate",
     meaning="ratings that are positive",
     unit="share",
+    is_relative=False,
     baseline=0.861,
     baseline_n=640,
     candidate=0.731,

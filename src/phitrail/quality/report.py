@@ -5,9 +5,9 @@ the JSON are made of it and of nothing else. It holds no person, no patient and 
 model. Who has the same log and the same `as_of` and `maturity_hours` gets the same report,
 and `data_digest` says so: it is the SHA-256 of every number the verdicts rest on.
 
-Values and effects are in the unit of their metric (`share`, `ms`, `count`, `score`); an effect
-is candidate less baseline. `e_value` is the evidence against "not worse by more than what
-matters"; at 20 a single one would be enough at 5 %.
+Values are in the unit of their metric (`share`, `ms`, ...); an effect is candidate less
+baseline, in that unit or as a share of the baseline. `e_value` is the evidence against "not
+worse by more than what matters"; at 20 a single one would be enough at 5 %.
 """
 
 import hashlib
@@ -18,18 +18,21 @@ from typing import Any, Final
 from phitrail.quality.theme import Spec
 
 SCHEMA: Final = "phitrail/quality-report/v1"
+_PLENTY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One metric of both versions in one use case, and the verdict on it.
 
-    Absent numbers were not measured: absent is not zero.
+    `effect` and its bounds are shares of the baseline where `is_relative`. Absent numbers
+    were not measured: absent is not zero.
     """
 
     metric: str
     meaning: str
     unit: str
+    is_relative: bool
     baseline: float | None
     baseline_n: int
     candidate: float | None
@@ -115,20 +118,24 @@ def said(value: float | None, unit: str) -> str:
     return f"{value:.3g}"
 
 
+def said_evidence(line: Line) -> str:
+    """Write an e-value; beyond a thousand it is enough to say so."""
+    if line.e_value is None:
+        return ""
+    return "> 1,000" if line.e_value > _PLENTY else f"{line.e_value:.3g}"
+
+
 def said_effect(line: Line) -> str:
-    """Write an effect with its interval: points for shares, its own unit for the rest."""
+    """Write an effect with its interval: points of a share, or per cent of the baseline."""
     if line.effect is None:
         return "not measured"
-    numbers = [line.effect, line.low, line.high]
-    if line.unit == "share":
-        written = [None if n is None else f"{n * 100:+.1f}" for n in numbers]
-        unit = " points"
-    elif line.unit == "ms":
-        written = [None if n is None else f"{n:+,.0f}" for n in numbers]
-        unit = " ms"
-    else:
-        written = [None if n is None else f"{n:+.3g}" for n in numbers]
-        unit = ""
-    if written[1] is None or written[2] is None:
-        return f"{written[0]}{unit}"
-    return f"{written[0]}{unit} ({written[1]} to {written[2]})"
+    scale, unit, places = 1.0, "", ".3g"
+    if line.is_relative:
+        scale, unit, places = 100.0, " %", ".1f"
+    elif line.unit == "share":
+        scale, unit, places = 100.0, " points", ".1f"
+    effect, low, high = (
+        "unknown" if number is None else f"{number * scale:+{places}}"
+        for number in (line.effect, line.low, line.high)
+    )
+    return f"{effect}{unit} ({low} to {high})"

@@ -10,7 +10,14 @@ import html
 from collections.abc import Callable
 from typing import Final
 
-from phitrail.quality.report import Line, Report, UseCase, said, said_effect
+from phitrail.quality.report import (
+    Line,
+    Report,
+    UseCase,
+    said,
+    said_effect,
+    said_evidence,
+)
 from phitrail.quality.theme import Spec
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -88,18 +95,19 @@ def _use_case(one: UseCase, report: Report, draw: Callable[[Spec], str]) -> str:
 
 
 def _line(line: Line) -> str:
-    e_value = "" if line.e_value is None else f"{line.e_value:,.3g}"
     words = line.reason or ""
     if line.since is not None:
         words = f"{words} since {line.since}".strip()
     note = f'<div class="small">{_text(words)}</div>' if words else ""
     return (
-        f'<tr><td>{_text(line.metric)}<div class="small">{_text(line.meaning)}</div></td>'
+        f"<tr><td>{_text(_spaced(line.metric))}"
+        f'<div class="small">{_text(line.meaning)}</div></td>'
         f'<td class="n">{_text(said(line.baseline, line.unit))}'
         f'<div class="small">n {line.baseline_n:,}</div></td>'
         f'<td class="n">{_text(said(line.candidate, line.unit))}'
         f'<div class="small">n {line.candidate_n:,}</div></td>'
-        f'<td class="n">{_text(said_effect(line))}</td><td class="n">{e_value}</td>'
+        f'<td class="n">{_text(said_effect(line))}</td>'
+        f'<td class="n">{_text(said_evidence(line))}</td>'
         f'<td><span class="state">{STATE_WORDS.get(line.state, _text(line.state))}</span>'
         f"{note}</td></tr>\n"
     )
@@ -127,6 +135,10 @@ def _foot(report: Report) -> str:
         f"<code>{_text(report.data_digest)}</code>. The same log, time and hours of ripening "
         "give the same report.</p>\n"
     )
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _text(words: str) -> str:

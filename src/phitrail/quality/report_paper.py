@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from phitrail.errors import ConfigError
-from phitrail.quality.report import Line, Report, UseCase, said, said_effect
+from phitrail.quality.report import (
+    Line,
+    Report,
+    UseCase,
+    said,
+    said_effect,
+    said_evidence,
+)
 from phitrail.quality.report_page import STATE_WORDS
 from phitrail.quality.theme import Spec
 
@@ -92,13 +99,13 @@ def _line(line: Line) -> dict[str, str]:
     if line.since is not None:
         words = f"{words} since {line.since}".strip()
     return {
-        "metric": line.metric,
+        "metric": line.metric.replace("_", " "),
         "baseline": said(line.baseline, line.unit),
         "baseline_n": f"{line.baseline_n:,}",
         "candidate": said(line.candidate, line.unit),
         "candidate_n": f"{line.candidate_n:,}",
         "effect": said_effect(line),
-        "e_value": "" if line.e_value is None else f"{line.e_value:,.3g}",
+        "e_value": said_evidence(line),
         "state": STATE_WORDS.get(line.state, line.state),
         "words": words,
     }
