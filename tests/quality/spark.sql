@@ -44,40 +44,45 @@ WITH requests AS (
   FROM requests
 ), known AS (
   SELECT
-    *
-  FROM (
-    SELECT
-      r.idx,
-      f.event_id AS rating_id,
-      f.idx AS rating_idx,
-      f.received_at AS rated_at,
-      f.rater,
-      f.value,
-      f.flag_reason,
-      f.supersedes,
-      ROW_NUMBER() OVER (PARTITION BY f.idx ORDER BY r.idx NULLS LAST) AS nth_request
-    FROM placed AS r
-    JOIN feedback AS f
-      ON f.request_id = r.request_id
-    WHERE
-      f.received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
-      AND f.received_at <= r.timestamp_utc + INTERVAL '259200' SECOND
-  ) AS k
+    r.idx,
+    f.event_id AS rating_id,
+    f.idx AS rating_idx,
+    f.rater,
+    f.value,
+    f.flag_reason,
+    f.supersedes
+  FROM placed AS r
+  JOIN feedback AS f
+    ON f.request_id = r.request_id
   WHERE
-    nth_request = 1
+    f.received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
+    AND f.received_at <= r.timestamp_utc + INTERVAL '259200' SECOND
+), once AS (
+  SELECT
+    k.*
+  FROM known AS k
+  LEFT JOIN (
+    SELECT
+      rating_idx,
+      MIN(idx) AS first_idx
+    FROM known
+    GROUP BY
+      rating_idx
+    HAVING
+      COUNT(*) > 1
+  ) AS d
+    ON d.rating_idx = k.rating_idx
+  WHERE
+    d.first_idx IS NULL OR d.first_idx = k.idx
 ), standing AS (
   SELECT
-    k.*,
-    ROW_NUMBER() OVER (
-      PARTITION BY k.idx, COALESCE(k.rater, CAST(k.rating_id AS STRING))
-      ORDER BY k.rated_at DESC, k.rating_idx DESC
-    ) AS nth_newest
-  FROM known AS k
+    k.*
+  FROM once AS k
   LEFT JOIN (
     SELECT DISTINCT
       idx,
       supersedes
-    FROM known
+    FROM once
     WHERE
       NOT supersedes IS NULL
   ) AS s
@@ -380,10 +385,25 @@ FROM (
       idx
     FROM (
       SELECT
-        *
-      FROM standing
+        k.*
+      FROM standing AS k
+      LEFT JOIN (
+        SELECT
+          idx,
+          rater,
+          MAX(rating_idx) AS newest
+        FROM standing
+        WHERE
+          NOT rater IS NULL
+        GROUP BY
+          idx,
+          rater
+        HAVING
+          COUNT(*) > 1
+      ) AS n
+        ON n.idx = k.idx AND n.rater = k.rater
       WHERE
-        nth_newest = 1
+        n.newest IS NULL OR n.newest = k.rating_idx
     ) AS d
   ) AS g
     ON g.idx = p.idx
@@ -442,43 +462,48 @@ WITH requests AS (
   FROM requests
 ), known AS (
   SELECT
-    *
-  FROM (
-    SELECT
-      r.idx,
-      r.window_start,
-      r.model_version,
-      r.use_case,
-      f.event_id AS rating_id,
-      f.idx AS rating_idx,
-      f.received_at AS rated_at,
-      f.rater,
-      f.value,
-      f.flag_reason,
-      f.supersedes,
-      ROW_NUMBER() OVER (PARTITION BY f.idx ORDER BY r.idx NULLS LAST) AS nth_request
-    FROM placed AS r
-    JOIN feedback AS f
-      ON f.request_id = r.request_id
-    WHERE
-      f.received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
-      AND f.received_at <= r.timestamp_utc + INTERVAL '259200' SECOND
-  ) AS k
+    r.idx,
+    r.window_start,
+    r.model_version,
+    r.use_case,
+    f.event_id AS rating_id,
+    f.idx AS rating_idx,
+    f.rater,
+    f.value,
+    f.flag_reason,
+    f.supersedes
+  FROM placed AS r
+  JOIN feedback AS f
+    ON f.request_id = r.request_id
   WHERE
-    nth_request = 1
+    f.received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
+    AND f.received_at <= r.timestamp_utc + INTERVAL '259200' SECOND
+), once AS (
+  SELECT
+    k.*
+  FROM known AS k
+  LEFT JOIN (
+    SELECT
+      rating_idx,
+      MIN(idx) AS first_idx
+    FROM known
+    GROUP BY
+      rating_idx
+    HAVING
+      COUNT(*) > 1
+  ) AS d
+    ON d.rating_idx = k.rating_idx
+  WHERE
+    d.first_idx IS NULL OR d.first_idx = k.idx
 ), standing AS (
   SELECT
-    k.*,
-    ROW_NUMBER() OVER (
-      PARTITION BY k.idx, COALESCE(k.rater, CAST(k.rating_id AS STRING))
-      ORDER BY k.rated_at DESC, k.rating_idx DESC
-    ) AS nth_newest
-  FROM known AS k
+    k.*
+  FROM once AS k
   LEFT JOIN (
     SELECT DISTINCT
       idx,
       supersedes
-    FROM known
+    FROM once
     WHERE
       NOT supersedes IS NULL
   ) AS s
@@ -500,10 +525,25 @@ SELECT
   CAST(SUM(CASE WHEN TRUE THEN CASE WHEN NOT flag_reason IS NULL THEN 1 ELSE 0 END END) AS BIGINT) AS flag_rate_hits
 FROM (
   SELECT
-    *
-  FROM standing
+    k.*
+  FROM standing AS k
+  LEFT JOIN (
+    SELECT
+      idx,
+      rater,
+      MAX(rating_idx) AS newest
+    FROM standing
+    WHERE
+      NOT rater IS NULL
+    GROUP BY
+      idx,
+      rater
+    HAVING
+      COUNT(*) > 1
+  ) AS n
+    ON n.idx = k.idx AND n.rater = k.rater
   WHERE
-    nth_newest = 1
+    n.newest IS NULL OR n.newest = k.rating_idx
 ) AS cells
 GROUP BY
   window_start,

@@ -8,8 +8,8 @@
 3. Without one, requests count up to `as_of`, with whatever ratings there are by then. That
    is for looking at the present, and not for comparing.
 4. Of ratings that supersede each other, the last one within these bounds counts; so does
-   the last one of a rater who rates one request again. A superseding rating that came too
-   late leaves the older one standing.
+   the last one of a rater who rates one request again. Last is what stands last in the log.
+   A superseding rating that came too late leaves the older one standing.
 5. A rating belongs to the first request of its id.
 
 What is written here is SQL over the views `model_requests`, `feedback` and `rollouts`, in
@@ -70,7 +70,7 @@ class AsOf:
         Args:
             requests: a table or query with `idx`, `request_id`, `timestamp_utc`.
             keep: further columns of it. The answer has them and `idx` of the request,
-                `rating_id`, `rating_idx`, `rated_at`, `rater`, `value`, `flag_reason`.
+                `rating_id`, `rating_idx`, `rater`, `value`, `flag_reason`.
         """
         kept = "".join(f"r.{name}, " for name in ("idx", *keep))
         in_time = ""
@@ -80,21 +80,28 @@ class AsOf:
             )
         known = (
             f"SELECT {kept}f.event_id AS rating_id, f.idx AS rating_idx, "
-            "f.received_at AS rated_at, f.rater, f.value, f.flag_reason, f.supersedes, "
-            "row_number() OVER (PARTITION BY f.idx ORDER BY r.idx) AS nth_request "
+            "f.rater, f.value, f.flag_reason, f.supersedes "
             f"FROM {requests} AS r JOIN feedback AS f ON f.request_id = r.request_id "
             f"WHERE f.received_at <= {moment(self.as_of)}{in_time}"
         )
         return (
-            f"WITH known AS (SELECT * FROM ({known}) AS k WHERE nth_request = 1), "
-            "standing AS (SELECT k.*, row_number() OVER (PARTITION BY k.idx, "
-            "coalesce(k.rater, CAST(k.rating_id AS VARCHAR)) "
-            "ORDER BY k.rated_at DESC, k.rating_idx DESC) AS nth_newest "
-            "FROM known AS k LEFT JOIN (SELECT DISTINCT idx, supersedes FROM known "
-            "WHERE supersedes IS NOT NULL) AS s "
+            f"WITH known AS ({known}), "
+            # Rule 5; what follows is rare, so it is looked for by number, then left out.
+            "once AS (SELECT k.* FROM known AS k LEFT JOIN (SELECT rating_idx, "
+            "min(idx) AS first_idx FROM known GROUP BY rating_idx HAVING count(*) > 1) "
+            "AS d ON d.rating_idx = k.rating_idx "
+            "WHERE d.first_idx IS NULL OR d.first_idx = k.idx), "
+            # Rule 4, by name
+            "standing AS (SELECT k.* FROM once AS k LEFT JOIN (SELECT DISTINCT idx, "
+            "supersedes FROM once WHERE supersedes IS NOT NULL) AS s "
             "ON s.supersedes = k.rating_id AND s.idx = k.idx "
             "WHERE s.supersedes IS NULL) "
-            "SELECT * FROM standing WHERE nth_newest = 1"
+            # Rule 4, by rater
+            "SELECT k.* FROM standing AS k LEFT JOIN (SELECT idx, rater, "
+            "max(rating_idx) AS newest FROM standing WHERE rater IS NOT NULL "
+            "GROUP BY idx, rater HAVING count(*) > 1) AS n "
+            "ON n.idx = k.idx AND n.rater = k.rater "
+            "WHERE n.newest IS NULL OR n.newest = k.rating_idx"
         )
 
 

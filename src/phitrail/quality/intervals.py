@@ -15,8 +15,11 @@ Nagaraja, Order Statistics (2003) section 7.1.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
+
+import numpy as np
 
 LEVEL: Final = 0.95
 EXACT_ROWS: Final = 1_000
@@ -56,6 +59,7 @@ def mean_interval(
     return Interval(mean - half, mean + half)
 
 
+@lru_cache(maxsize=4_096)
 def quantile_ranks(
     n: int, quantile: float, level: float = LEVEL
 ) -> tuple[int | None, int | None]:
@@ -95,10 +99,7 @@ def _normal(level: float) -> float:
 
 def _binomial(n: int, p: float, probability: float) -> int:
     """Give the least k with P(at most k of n) >= probability."""
-    sum_to_k = 0.0
-    for k in range(n):
-        ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-        sum_to_k += math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
-        if sum_to_k >= probability:
-            return k
-    return n
+    k = np.arange(n)
+    steps = np.log((n - k) / (k + 1)) + math.log(p) - math.log1p(-p)
+    logs = n * math.log1p(-p) + np.concatenate(([0.0], np.cumsum(steps)))
+    return int(np.searchsorted(np.cumsum(np.exp(logs)), probability))
