@@ -9,7 +9,8 @@ versions of a rule be compared. From one seed the same tables come, to the lette
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from bench.clinic_weeks_shifts import make_rota
 from bench.clinic_weeks_told import tell
 from bench.figures import print_table
 from phitrail.detect.typed import Rule
+from phitrail.events.codes import Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,16 @@ class Week:
 
 
 @dataclass(frozen=True, slots=True)
+class Frequency:
+    """How often innocent accesses are to somebody who is more than a patient to the user."""
+
+    relation: str
+    in_10_000: float
+    unexplained_in_10_000: float
+    """Of those, where no care relationship is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One seed: what was made, and what the rules told of it."""
 
@@ -62,6 +74,7 @@ class Run:
     judged: Judged
     misuse: tuple[Misuse, ...]
     weeks: tuple[Week, ...]
+    relations: tuple[Frequency, ...]
 
 
 def make_weeks(seed: int, size: Size) -> tuple[list[Made], list[Misuse]]:
@@ -81,20 +94,47 @@ def run_seed(seed: int, size: Size, rules: Sequence[Rule]) -> Run:
     """Make one seed and judge it."""
     rows, misuse = make_weeks(seed, size)
     weeks = tuple(_week(rows, number) for number in range(size.weeks))
-    return Run(seed, judge(rules, rows), tuple(misuse), weeks)
+    return Run(seed, judge(rules, rows), tuple(misuse), weeks, _relations(rows))
 
 
 def _week(rows: Sequence[Made], number: int) -> Week:
     known = [
         one.leaf["care_relationship"] == "all"
-        for one in rows
-        if one.label == INNOCENT
-        and (one.at_us - START_US) // (7 * DAY_US) == number
-        and one.leaf.get("actor_type") == "human"
-        and "care_relationship" in one.leaf
-        and one.leaf["event_type"] != "phi_access_denied"
+        for one in _innocent(rows)
+        if (one.at_us - START_US) // (7 * DAY_US) == number
     ]
     return Week(len(known), sum(known) / max(1, len(known)))
+
+
+def _relations(rows: Sequence[Made]) -> tuple[Frequency, ...]:
+    leaves = [one.leaf for one in _innocent(rows)]
+    found = Counter(code for leaf in leaves for code in _codes(leaf, "relations"))
+    alone = Counter(
+        code for leaf in leaves for code in _codes(leaf, "unexplained_relations")
+    )
+    each = 10_000 / max(1, len(leaves))
+    return tuple(
+        Frequency(code.value, found[code] * each, alone[code] * each)
+        for code in Relation
+    )
+
+
+def _codes(leaf: dict[str, object], name: str) -> tuple[str, ...]:
+    codes = leaf.get(name, ())
+    assert isinstance(codes, tuple)
+    return codes
+
+
+def _innocent(rows: Sequence[Made]) -> Iterator[Made]:
+    """Give the accesses by people that belong to no misuse."""
+    for one in rows:
+        if (
+            one.label == INNOCENT
+            and one.leaf.get("actor_type") == "human"
+            and "care_relationship" in one.leaf
+            and one.leaf["event_type"] != "phi_access_denied"
+        ):
+            yield one
 
 
 def score_runs(runs: Sequence[Run], size: Size) -> Scores:
@@ -117,6 +157,18 @@ def print_scores(runs: Sequence[Run], size: Size, scores: Scores) -> None:
         [
             [str(number + 1), f"{_middle(a):,.0f}", f"{_middle(e):.1%}"]
             for number, (a, e) in enumerate(_by_week(runs))
+        ],
+    )
+    print_table(
+        "What their patients are to users, in 10,000 accesses (median of seeds)",
+        ("relation", "in all", "without a known care relationship"),
+        [
+            [
+                held[0].relation,
+                f"{_middle([one.in_10_000 for one in held]):.1f}",
+                f"{_middle([one.unexplained_in_10_000 for one in held]):.1f}",
+            ]
+            for held in zip(*(run.relations for run in runs), strict=True)
         ],
     )
     print_table("Misuse that was caught", RECALL_HEAD, recall_rows(scores))

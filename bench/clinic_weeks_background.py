@@ -29,8 +29,8 @@ from bench.clinic_weeks_shifts import Shift
 
 HELPS_OUT = 0.05
 """How many shifts are worked on another ward than the facts say."""
-FOR_OTHERS = 0.045
-"""How many accesses are to somebody whom nothing explains."""
+FOR_OTHERS, AT_RANDOM = 0.045, 0.002
+"""How many accesses are to somebody who is or was there, and to anybody at all."""
 AT_HOME = 0.07
 """How many shifts of physicians end with notes written at home."""
 AFTER_HOURS_WORK = 0.05
@@ -77,7 +77,7 @@ def _work(ledger: Ledger, shift: Shift) -> None:
     for at_us in _times(draw, shift, count):
         if draw.random() < 0.06:
             address = draw.choice(user.addresses)
-        patient = _whom(ledger, shift.day, cared_for)
+        patient = _whom(ledger, shift, cared_for)
         told = Told(address=address, session=session, facility=site)
         access(ledger, user, at_us, patient, told)
     if user.role.name == "physician" and draw.random() < AT_HOME:
@@ -99,11 +99,13 @@ def _cared_for(ledger: Ledger, shift: Shift) -> Sequence[Patient]:
     return draw.sample(people, min(len(people), most))
 
 
-def _whom(ledger: Ledger, day: int, cared_for: Sequence[Patient]) -> Patient:
+def _whom(ledger: Ledger, shift: Shift, cared_for: Sequence[Patient]) -> Patient:
     """Pick a patient; somebody else's is one who is there, or was."""
     draw = ledger.draw
-    if not cared_for or draw.random() < FOR_OTHERS:
-        return draw.choice(ledger.clinic.encounters.near_day[day])
+    if draw.random() < AT_RANDOM:
+        return draw.choice(ledger.clinic.house.patients)
+    if not cared_for or draw.random() < FOR_OTHERS * shift.user.strays:
+        return draw.choice(ledger.clinic.encounters.near_day[shift.day])
     return draw.choice(cared_for)
 
 
@@ -167,7 +169,7 @@ def _write_at_home(ledger: Ledger, shift: Shift, cared_for: Sequence[Patient]) -
     at_us = shift.end_us + int(draw.uniform(3.5, 6.5) * HOUR_US)
     for _ in range(draw.randrange(2, 9)):
         at_us += int(draw.uniform(2, 12) * MINUTE_US)
-        patient = _whom(ledger, shift.day, cared_for)
+        patient = _whom(ledger, shift, cared_for)
         access(ledger, shift.user, at_us, patient, Told(address=address))
 
 

@@ -123,8 +123,10 @@ def _begun_on(
 def _somebody(draw: random.Random, house: House) -> Patient:
     """Draw who falls ill; staff mostly go elsewhere."""
     patient = draw.choice(house.patients)
-    if patient.employee is not None and draw.random() < STAFF_GO_ELSEWHERE:
-        return draw.choice(house.patients)
+    while patient.is_deceased or (
+        patient.employee is not None and draw.random() < STAFF_GO_ELSEWHERE
+    ):
+        patient = draw.choice(house.patients)
     return patient
 
 

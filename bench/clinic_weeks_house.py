@@ -46,6 +46,7 @@ HOUSEHOLD_SHARE = 0.3
 """How many of the staff have somebody of their household among the patients."""
 USERS_A_VIP = 120
 """For how many users there is one patient in the public eye."""
+STRAYS_SIGMA = 0.8
 UNUSED = 12
 """Accounts of people who left, and as many that are dormant."""
 NEW_SHARE = 0.03
@@ -96,6 +97,8 @@ class User:
     last_seen_day: int | None = -1
     """Day before the weeks of the last access; None for somebody who is new."""
     has_two_sites: bool = False
+    strays: float = 1.0
+    """How much more often than others the user opens records of nobody in their care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,7 @@ def _staff(draw: random.Random, count: int) -> tuple[User, ...]:
                 starts_day=starts,
                 last_seen_day=seen,
                 has_two_sites=role.name == "physician" and draw.random() < 0.03,
+                strays=draw.lognormvariate(-(STRAYS_SIGMA**2) / 2, STRAYS_SIGMA),
             )
         )
     return tuple(made)

@@ -33,7 +33,7 @@ from phitrail.events.quality import Rollout
 from phitrail.events.security import SecurityEvent
 
 LATENESS_US = 120_000_000
-ADVANCE_EVERY = 200
+ADVANCE_EVERY_US = 300_000_000
 _KINDS: Mapping[Log, type] = {
     Log.AUDIT: AuditEvent,
     Log.SECURITY: SecurityEvent,
@@ -149,15 +149,16 @@ def _by_tail(
     rules: Sequence[Rule], rows: Sequence[Made], records: Sequence[Row]
 ) -> tuple[dict[Episode, _Open], list[bool]]:
     tail, found = Tail(tuple(rules)), dict[Episode, _Open]()
-    is_judged = []
+    is_judged, advanced_us = [], 0
     for number, (made, record) in enumerate(zip(rows, records, strict=True)):
         beyond = tail.beyond
         changed = tail.take(made.log, made.at_us, made.event_id, record, ref=number)
         is_judged.append(tail.beyond == beyond)
         _note(found, changed, made.arrives_us, rows, made.label)
-        if number % ADVANCE_EVERY == 0:
-            watermark = made.arrives_us - LATENESS_US
-            _note(found, tail.advance(watermark), made.arrives_us, rows, INNOCENT)
+        if made.arrives_us - advanced_us >= ADVANCE_EVERY_US:
+            advanced_us = made.arrives_us
+            changed = tail.advance(advanced_us - LATENESS_US)
+            _note(found, changed, advanced_us, rows, INNOCENT)
     end_us = rows[-1].arrives_us + 40 * 86_400_000_000
     _note(found, tail.advance(end_us), end_us, rows, INNOCENT)
     return {
