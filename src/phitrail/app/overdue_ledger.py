@@ -104,7 +104,7 @@ class Ledger:
         default_factory=lambda: {Log.AUDIT: 0, Log.SECURITY: 0}
     )
     _judged_until: datetime = _BEGIN
-    _judged_from: int = 0
+    judged_from: int = 0
     _accesses: dict[str, OpenAccess] = field(default_factory=dict)
     _alerts: dict[str, OpenAlert] = field(default_factory=dict)
     _told: dict[str, int] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Ledger:
     def has_all(self, sizes: Mapping[Log, int]) -> bool:
         """Say whether nothing can be new in logs of these sizes, not even by time."""
         is_read = all(self.ends[log] == sizes[log] for log in self.ends)
-        return is_read and self._judged_from >= sizes[Log.AUDIT]
+        return is_read and self.judged_from >= sizes[Log.AUDIT]
 
     def read(self, tables: Sourced, now: datetime) -> None:
         """Take up what is new, and what has become due by time alone.
@@ -181,7 +181,7 @@ class Ledger:
         until = now - timedelta(seconds=self.policy.access_unclosed_after_s)
         if until <= self._judged_until:
             return
-        rows = _rows(tables, Log.AUDIT, self._judged_from)
+        rows = _rows(tables, Log.AUDIT, self.judged_from)
         named = ", ".join(f"max({name}) AS {name}" for name in CONTAINED)
         found = _select(
             tables,
@@ -208,7 +208,7 @@ class Ledger:
             f"SELECT min(idx) AS first_idx FROM ({rows}) WHERE received_at > ?",
             [_plain(until - SLACK)],
         )
-        self._judged_from = (
+        self.judged_from = (
             tables.as_of[Log.AUDIT]
             if place["first_idx"] is None
             else place["first_idx"]
