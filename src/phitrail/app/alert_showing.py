@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from phitrail.app.alert_board import StandingAlert, find_alert
+from phitrail.app.alert_completeness import AlertCompleteness, read_completeness_of
 from phitrail.app.alert_containment import StandingContainment, containments_of
 from phitrail.app.documents import open_document
 from phitrail.app.reading import record_read
@@ -55,7 +56,7 @@ class ShownAlert:
         notes: the sealed notes of people, by the index of their move.
         proven_in: the size of a checkpoint that holds its first move.
         containments: of the alert, or of its subjects.
-        has_completeness: the statement that its `completeness_digest` names is kept here.
+        completeness: what was known to be missing, where its statement is kept here.
     """
 
     alert: StandingAlert
@@ -63,7 +64,7 @@ class ShownAlert:
     notes: Mapping[int, Mapping[str, str]]
     proven_in: int | None
     containments: tuple[StandingContainment, ...] = ()
-    has_completeness: bool = False
+    completeness: AlertCompleteness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,13 @@ def show_alert(trail: Trail, wanted: str, *, by: str, now: datetime) -> ShownAle
         object_id=newest.alert_id,
         now=now,
     )
-    digest = newest.completeness_digest
     return ShownAlert(
         alert,
         tuple(_evidence(trail, one) for one in newest.evidence),
         {at: _note(trail, m.note_digest) for at, m in alert.moves if m.note_digest},
         _proven_size(trail, Log.SECURITY, alert.moves[0][0]),
         containments_of(trail, newest.alert_id, alert.subjects(), now),
-        digest is not None and open_document(trail, digest) is not None,
+        read_completeness_of(trail, newest.completeness_digest),
     )
 
 

@@ -14,9 +14,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
+from phitrail.app.alert_completeness import KnownMissing
 from phitrail.app.config import DetectSection
 from phitrail.app.detect_gaps import GapBook, is_ours
 from phitrail.app.detect_rows import Fed, RowFeed, Seen, received_us, take_batch
@@ -32,7 +34,7 @@ from phitrail.app.detect_warm import WarmUp
 from phitrail.app.documents import keep_document
 from phitrail.app.rules import TrailRules, reads_alerts
 from phitrail.app.wiring import Trail
-from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan
+from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan, ref_of
 from phitrail.detect.digest import digest_of
 from phitrail.detect.enrich import Zones
 from phitrail.detect.snapshot import dump_tail, load_tail, name_of
@@ -75,7 +77,9 @@ class Engine:
         self._place = NOWHERE
         self._unsaved: list[Batch] = []
         self._waiting: list[CallerRecord] = []
-        self._gaps = GapBook(trail_id, lambda text: keep_document(trail, text))
+        keep = partial(keep_document, trail)
+        self._gaps = GapBook(trail_id, keep)
+        self._missing = KnownMissing(keep)
         self._clock = SourceClock(self._patience)
         self._coverage: dict[str, Coverage] = {}
         self._alert_counts: dict[str, int] = {}
@@ -131,7 +135,7 @@ class Engine:
             StorageError: alerts could not be recorded, or the state not be kept.
         """
         self._flush(now)
-        tail = dump_tail(self._tail, self._clock.dump())
+        tail = self._dump()
         self._count()
         self._state.keep_snapshot(self._place, tail)
         self._take_up(rules)
@@ -151,6 +155,7 @@ class Engine:
         self._book = AlertBook(
             self._trail_id,
             update_after_us=int(self._settings.update_after_s * 1_000_000),
+            completeness=self._missing.digest,
         )
         self._counted: dict[str, int] = {}
         self._began_us = self._place.clock_us
@@ -159,11 +164,15 @@ class Engine:
     def _load(self, tail: bytes) -> None:
         restored = load_tail(self._tail, tail)
         self._clock.load(restored.sources)
+        self._missing.load(*restored.missing)
         self._book.take_over(restored.episodes)
         self._waiting += [close_orphan(told) for told in restored.orphans]
         if restored.fresh:
             self._warm_up(restored.fresh)
         self._counted = self._tail.windows()
+
+    def _dump(self) -> bytes:
+        return dump_tail(self._tail, self._clock.dump(), self._missing.dump())
 
     def _warm_up(self, fresh: Sequence[Correlation]) -> None:
         """Let rules that are new know what they would know had they always been here."""
@@ -242,6 +251,7 @@ class Engine:
         at_us = self._seen.instant(fed.record)
         if at_us is None:
             return []
+        self._missing.see(fed.record, at_us, ref_of(fed.log, fed.idx))
         if not is_ours(fed.record):
             self._hear(fed.record, at_us, received)
         row = self._seen.row(fed.record, at_us)
@@ -309,9 +319,7 @@ class Engine:
         Raises:
             StorageError: it was not kept.
         """
-        self._state.keep_snapshot(
-            self._place, dump_tail(self._tail, self._clock.dump())
-        )
+        self._state.keep_snapshot(self._place, self._dump())
         self._unsaved = []
         self._rows_since_snapshot = 0
 

@@ -27,6 +27,7 @@ _TOLD = ("timestamp_utc", "event_type", "user_id", "use_case", "reason_code")
 _SECOND_US = 1_000_000
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _GONE = "see the rule"
+MOST_TOLD = 5
 
 
 def show(
@@ -131,8 +132,26 @@ def _completeness(shown: ShownAlert) -> str:
     digest = shown.alert.newest.completeness_digest
     if digest is None:
         return "nothing was stated of its window"
-    kept = "kept here" if shown.has_completeness else "not kept here"
-    return f"statement {digest}, {kept}"
+    stated = shown.completeness
+    if stated is None:
+        return f"statement {digest}, not kept here"
+    hours = f"of {stated.from_} to {stated.until}"
+    if not stated.missing:
+        return f"{hours} nothing was known to be missing (statement {digest})"
+    told = ", ".join(
+        " ".join(
+            (
+                each.event_type,
+                *(part for part in (each.object_id, each.reason_code) if part),
+                *((f"({each.count})",) if each.count else ()),
+                f"in {each.entry}",
+            )
+        )
+        for each in stated.missing[:MOST_TOLD]
+    )
+    more = len(stated.missing) - MOST_TOLD
+    rest = f", and {more} more" if more > 0 else ""
+    return f"{hours} was known: {told}{rest} (statement {digest})"
 
 
 def _held(notifications: Notifications, now: datetime) -> str:

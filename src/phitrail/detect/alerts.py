@@ -100,9 +100,23 @@ def _sort_said(moves: Iterable[Alert]) -> list[_Said]:
 class AlertBook:
     """Alerts of one trail, as far as episodes are open."""
 
-    def __init__(self, trail_id: str, *, update_after_us: int) -> None:
+    def __init__(
+        self,
+        trail_id: str,
+        *,
+        update_after_us: int,
+        completeness: Callable[[int, int], str | None] = lambda *_: None,
+    ) -> None:
+        """Begin with no alert.
+
+        Args:
+            trail_id: the trail.
+            update_after_us: after how long a growing alert is told again.
+            completeness: gives the digest of what is known to be missing in a time.
+        """
         self._trail_id = trail_id
         self._update_after_us = update_after_us
+        self._completeness = completeness
         self._open: dict[Episode, None] = {}
         self._digests: dict[str, str] = {}
         self._single: tuple[str, set[str]] = ("", set())
@@ -213,7 +227,7 @@ class AlertBook:
         update = replace(
             before,
             state=AlertState.UPDATE,
-            **_measured(episode, cause),
+            **self._measured(episode, cause),
             **_marks(before.alert_id, f"update-{told.moves}", clock_us),
         )
         episode.told = Told(update, told.moves + 1)
@@ -243,7 +257,7 @@ class AlertBook:
             severity=rule.head.severity,
             threshold=_threshold(rule),
             controls=rule.head.controls,
-            **_measured(episode, cause),
+            **self._measured(episode, cause),
             **_subjects(episode, cause),
             **_marks(alert_id, "open", clock_us),
         )
@@ -270,7 +284,7 @@ class AlertBook:
         return replace(
             told.alert,
             state=AlertState.CLOSE,
-            **_measured(episode, None),
+            **self._measured(episode, None),
             **_marks(told.alert.alert_id, "close", clock_us),
         )
 
@@ -284,6 +298,23 @@ class AlertBook:
             )
             for one in joined
         ]
+
+    def _measured(self, episode: Episode, cause: Cause | None) -> _Fields:
+        """Say what an episode is now."""
+        rule = episode.rule
+        span_us = rule.span_us if isinstance(rule, Correlation) else _MILLISECOND_US
+        reasons = [rule.kind.value if isinstance(rule, Correlation) else MATCHED]
+        if cause is not None and cause.received_us - cause.at_us > LATE_US:
+            reasons.append(LATE)
+        begin_us = episode.first_us - span_us
+        return {
+            "window_start": time_of(begin_us),
+            "window_end": time_of(episode.last_us),
+            "match_count": max(0, episode.peak),
+            "evidence": tuple(entry_of(ref) for ref in episode.evidence()),
+            "reason_codes": tuple(reasons),
+            "completeness_digest": self._completeness(begin_us, episode.last_us),
+        }
 
     def _digest(self, rule: Rule) -> str:
         known = self._digests.get(rule.head.rule_id)
@@ -301,22 +332,6 @@ def close_orphan(told: Told) -> Alert:
         reason_codes=(RULE_CHANGED,),
         **_marks(alert.alert_id, "close", _us(alert.timestamp_utc)),
     )
-
-
-def _measured(episode: Episode, cause: Cause | None) -> _Fields:
-    """Say what an episode is now."""
-    rule = episode.rule
-    span_us = rule.span_us if isinstance(rule, Correlation) else _MILLISECOND_US
-    reasons = [rule.kind.value if isinstance(rule, Correlation) else MATCHED]
-    if cause is not None and cause.received_us - cause.at_us > LATE_US:
-        reasons.append(LATE)
-    return {
-        "window_start": time_of(episode.first_us - span_us),
-        "window_end": time_of(episode.last_us),
-        "match_count": max(0, episode.peak),
-        "evidence": tuple(entry_of(ref) for ref in episode.evidence()),
-        "reason_codes": tuple(reasons),
-    }
 
 
 def _marks(alert_id: str, move: str, clock_us: int) -> _Fields:

@@ -14,7 +14,7 @@ import msgspec
 
 from phitrail.detect.digest import digest_of
 from phitrail.detect.tail import Episode, Tail
-from phitrail.detect.tail_state import SourceState, TailState, Told
+from phitrail.detect.tail_state import MissingState, SourceState, TailState, Told
 from phitrail.detect.typed import Correlation, Rule
 from phitrail.errors import IntegrityError
 
@@ -25,6 +25,8 @@ class _Snapshot(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     form: str
     tail: TailState
     sources: tuple[SourceState, ...]
+    whole_from: int
+    missing: tuple[MissingState, ...]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -40,12 +42,14 @@ class Restored:
         orphans: what the log was told of episodes whose rule is another one now.
         fresh: the correlations of which it knows nothing.
         sources: how far behind each source was (`source_clock`).
+        missing: from when on all is here that says that something is missing, and that.
     """
 
     episodes: tuple[Episode, ...]
     orphans: tuple[Told, ...]
     fresh: tuple[Correlation, ...]
     sources: tuple[SourceState, ...]
+    missing: tuple[int, tuple[MissingState, ...]]
 
 
 def name_of(rule: Rule) -> str:
@@ -53,9 +57,13 @@ def name_of(rule: Rule) -> str:
     return f"{rule.head.rule_id}|{digest_of(rule)}"
 
 
-def dump_tail(tail: Tail, sources: tuple[SourceState, ...] = ()) -> bytes:
-    """Write the state of a tail, and how far behind each source was."""
-    return _ENCODER.encode(_Snapshot(FORM, tail.dump(name_of), sources))
+def dump_tail(
+    tail: Tail,
+    sources: tuple[SourceState, ...] = (),
+    missing: tuple[int, tuple[MissingState, ...]] = (0, ()),
+) -> bytes:
+    """Write the state of a tail, how far behind each source was, and what was missing."""
+    return _ENCODER.encode(_Snapshot(FORM, tail.dump(name_of), sources, *missing))
 
 
 def load_tail(
@@ -89,4 +97,5 @@ def load_tail(
     fresh = tuple(
         rule for rule in tail.rules() if name(rule) not in snapshot.tail.judges
     )
-    return Restored(tuple(episodes), orphans, fresh, snapshot.sources)
+    missing = (snapshot.whole_from, snapshot.missing)
+    return Restored(tuple(episodes), orphans, fresh, snapshot.sources, missing)

@@ -70,6 +70,17 @@ class SourceState(_State):
     behind: int
 
 
+class MissingState(_State):
+    """One event that says that something is missing, and which entry it is."""
+
+    at: int
+    ref: int
+    kind: str
+    of: str
+    reason: str
+    count: int
+
+
 class TailState(_State):
     """Rules at work; judges by rule id and digest."""
 
