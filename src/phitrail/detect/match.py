@@ -22,6 +22,8 @@ class Row(Protocol):
 
 Matches: TypeAlias = Callable[[Row], bool]
 _Fits: TypeAlias = Callable[[object], bool]
+MOST_KNOWN = 1_024
+"""So many values of a field are answered without a look: most are of a short list."""
 
 
 def compile_predicate(predicate: Predicate) -> Matches:
@@ -94,18 +96,10 @@ def _one_of(predicate: Any) -> Matches | None:
     if len(fields) != 1:
         return None
     (field,), wanted = fields, frozenset(values)
-
-    def matches(row: Row) -> bool:
-        value = row.get(field)
-        if value is None:
-            return False
-        if isinstance(value, tuple):
-            return any(
-                str(one) in wanted or ascii_lower(str(one)) in wanted for one in value
-            )
-        return value in wanted or ascii_lower(str(value)) in wanted
-
-    return matches
+    return _of_field(
+        field,
+        lambda value: str(value) in wanted or ascii_lower(str(value)) in wanted,
+    )
 
 
 def _compile_test(test: Test) -> Matches:
@@ -118,15 +112,27 @@ def _compile_test(test: Test) -> Matches:
         return lambda row: (
             row.get(field) is not None and row.get(field) == row.get(other)
         )
-    fits = _fits(test)
+    return _of_field(field, _fits(test))
+
+
+def _of_field(field: str, fits: _Fits) -> Matches:
+    """Ask of a field's value, or of one in its list; what was answered is kept a while."""
+    known: dict[object, bool] = {}
 
     def matches(row: Row) -> bool:
         value = row.get(field)
         if value is None:
             return False
-        if isinstance(value, tuple):
-            return any(fits(one) for one in value)
-        return fits(value)
+        answer = known.get(value)
+        if answer is None:
+            if len(known) >= MOST_KNOWN:
+                known.clear()
+            if isinstance(value, tuple):
+                answer = any(fits(one) for one in value)
+            else:
+                answer = fits(value)
+            known[value] = answer
+        return answer
 
     return matches
 

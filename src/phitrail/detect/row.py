@@ -22,8 +22,8 @@ _MINUTE = len("2026-01-05T12:00")
 _Triples: TypeAlias = tuple[tuple[str, str, str], ...]
 
 
-class Row:
-    """The fields of one record."""
+class Row(dict[str, object]):
+    """The fields of one record, each found once: many rules ask for the same ones."""
 
     __slots__ = ("_at_us", "_record", "_zones")
 
@@ -33,13 +33,16 @@ class Row:
         self._at_us = at_us
         self._zones = zones
 
-    def get(self, name: str, /) -> object:
-        """Return what a field holds; None where it is absent."""
+    get = dict.__getitem__  # type: ignore[assignment]  # what is absent is None, too
+
+    def __missing__(self, name: str) -> object:
+        """Find what a field holds; None where it is absent."""
         made = _MADE.get(name)
-        if made is not None:
-            return made(self)
-        value: object = getattr(self._record, name, None)
-        return None if value == () else value
+        value = getattr(self._record, name, None) if made is None else made(self)
+        if not value and value == ():
+            value = None
+        self[name] = value
+        return value
 
     def schema(self) -> object:
         """Return the kind of record."""
@@ -57,10 +60,12 @@ class Row:
 
     def patients(self) -> tuple[str, ...] | None:
         """Return the patients whose records these are, or the one that an alert is about."""
-        record = self._record
+        record, triples = self._record, self.records()
+        if len(triples) == 1:
+            return (triples[0][0],) if triples[0][0] else None
         if isinstance(record, Alert):
             return None if record.patient is None else (record.patient,)
-        return _each_once(patient for patient, _, _ in self.records() if patient)
+        return _each_once(patient for patient, _, _ in triples if patient)
 
     def local(self, name: str) -> object:
         """Return a field of its local time."""
