@@ -22,6 +22,7 @@ from phitrail.events.codes import EventType, Relation
 from phitrail.events.protected import Protected
 from phitrail.identity.fact_store import FACTS, INDEX
 from phitrail.identity.fact_table import FactKind
+from phitrail.identity.facts import relations_of
 
 CANARY = "Canary-Wilhelmina"
 PEOPLE = (
@@ -306,11 +307,12 @@ def test_surnames_meet_across_loads_years_apart(trail: Trail, files: Path) -> No
     load(trail, files, FactKind.PEOPLE, PEOPLE)
     load(trail, files, FactKind.PATIENTS, PATIENTS)
     patient = trail.identity.resolve([(trail.tenant.identity.patient, "mrn-8")])[0]
-    before = trail.facts.store.book().relations("dr-a", patient, 2**60)
+    before = trail.facts.store.book().view("dr-a", None, 2**60).relations(patient)
     load(trail, files, FactKind.PEOPLE, PEOPLE, is_adding=False)
 
-    assert Relation.SAME_SURNAME in before
-    assert trail.facts.store.book().relations("dr-a", patient, 2**60) == before
+    assert Relation.SAME_SURNAME in relations_of(before)
+    view = trail.facts.store.book().view("dr-a", None, 2**60)
+    assert view.relations(patient) == before
 
 
 def test_a_packed_file_is_read(trail: Trail, files: Path) -> None:

@@ -14,9 +14,14 @@ from phitrail.identity.fact_table import (
     FactKind,
     decode_table,
 )
-from phitrail.identity.facts import FactBook
+from phitrail.identity.facts import FactBook, bits_of, relations_of
 
 P, Q = "p" * 43, "q" * 43
+
+
+def relations(facts: FactBook, user: str, patient_: str, at_us: int) -> set[Relation]:
+    """Say what a patient is to a user."""
+    return set(relations_of(facts.view(user, None, at_us).relations(patient_)))
 
 
 def test_nothing_loaded_says_nothing() -> None:
@@ -26,8 +31,8 @@ def test_nothing_loaded_says_nothing() -> None:
     assert nothing.is_empty
     assert nothing.state_of("u", 0) is None
     assert nothing.is_on_shift("u", 0) is None
-    assert nothing.cares("u", "ward", P, 0) is None
-    assert nothing.relations("u", P, 0) == frozenset()
+    assert nothing.view("u", "ward", 0).cares(P) is None
+    assert relations(nothing, "u", P, 0) == set()
 
 
 @pytest.mark.parametrize(
@@ -105,17 +110,17 @@ def test_care_is_of_the_user_or_of_the_department_in_its_time() -> None:
         )
     )
 
-    assert [facts.cares("u", None, P, at) for at in (9, 10, 19, 20)] == [
+    assert [facts.view("u", None, at).cares(P) for at in (9, 10, 19, 20)] == [
         False,
         True,
         True,
         False,
     ]
-    assert facts.cares("v", "ward", P, 30) is True
-    assert facts.cares("v", None, P, 30) is False
-    assert facts.cares("ward", "u", P, 30) is False
-    assert facts.cares("u", "ward", Q, 10) is False
-    assert facts.cares("", "", P, 10) is False
+    assert facts.view("v", "ward", 30).cares(P) is True
+    assert facts.view("v", None, 30).cares(P) is False
+    assert facts.view("ward", "u", 30).cares(P) is False
+    assert facts.view("u", "ward", 10).cares(Q) is False
+    assert facts.view("", "", 10).cares(P) is False
 
 
 def test_a_patient_is_oneself_a_coworker_at_home_or_next_door() -> None:
@@ -136,14 +141,14 @@ def test_a_patient_is_oneself_a_coworker_at_home_or_next_door() -> None:
         ),
     )
 
-    assert facts.relations("u", P, 10) == {Relation.SELF}
-    assert facts.relations("v", P, 10) == {Relation.COWORKER}
-    assert facts.relations("u", Q, 10) == {Relation.COWORKER, Relation.NEIGHBOUR}
-    assert facts.relations("u", Q, 50) == {Relation.NEIGHBOUR}
-    assert facts.relations("u", "r", 10) == {Relation.SAME_SURNAME, Relation.HOUSEHOLD}
-    assert facts.relations("v", "r", 10) == frozenset()
-    assert facts.relations("x", "s", 29) == {Relation.VIP}
-    assert facts.relations("x", "s", 30) == {Relation.VIP, Relation.DECEASED}
+    assert relations(facts, "u", P, 10) == {Relation.SELF}
+    assert relations(facts, "v", P, 10) == {Relation.COWORKER}
+    assert relations(facts, "u", Q, 10) == {Relation.COWORKER, Relation.NEIGHBOUR}
+    assert relations(facts, "u", Q, 50) == {Relation.NEIGHBOUR}
+    assert relations(facts, "u", "r", 10) == {Relation.SAME_SURNAME, Relation.HOUSEHOLD}
+    assert relations(facts, "v", "r", 10) == set()
+    assert relations(facts, "x", "s", 29) == {Relation.VIP}
+    assert relations(facts, "x", "s", 30) == {Relation.VIP, Relation.DECEASED}
 
 
 def test_absent_names_and_homes_are_not_alike() -> None:
@@ -153,7 +158,7 @@ def test_absent_names_and_homes_are_not_alike() -> None:
         table(FactKind.PATIENTS, (P, patient())),
     )
 
-    assert facts.relations("u", P, 0) == frozenset()
+    assert relations(facts, "u", P, 0) == set()
 
 
 def test_a_pair_that_the_house_names_is_one_in_its_time() -> None:
@@ -161,9 +166,9 @@ def test_a_pair_that_the_house_names_is_one_in_its_time() -> None:
     code = RELATIONS.index(Relation.HOUSEHOLD)
     facts = book(table(FactKind.RELATIONS, (P, ("u", code, 10, 20))))
 
-    assert facts.relations("u", P, 10) == {Relation.HOUSEHOLD}
-    assert facts.relations("u", P, 20) == frozenset()
-    assert facts.relations("v", P, 10) == frozenset()
+    assert relations(facts, "u", P, 10) == {Relation.HOUSEHOLD}
+    assert relations(facts, "u", P, 20) == set()
+    assert relations(facts, "v", P, 10) == set()
 
 
 rows_of_care = st.lists(
@@ -195,7 +200,7 @@ def test_a_table_says_what_its_rows_say(
                     for row_key, row in rows
                     if row[3] <= at_us < row[4]
                 )
-                said = facts.cares(user, where, key, at_us)
+                said = facts.view(user, where, at_us).cares(key)
                 assert said is (expected if rows else None)
 
 
@@ -232,3 +237,11 @@ def test_names_and_addresses_meet_however_they_are_written() -> None:
     assert joins.surname("Elm") != joins.street("Elm") != joins.address("Elm")
     assert joins.surname(" - ") == 0
     assert Joins(b"l" * 32).surname("Elm") != joins.surname("Elm")
+
+
+def test_bits_name_relations_in_their_order_and_back() -> None:
+    """What the leaf says must be what was found."""
+    for bits in range(1 << len(RELATIONS)):
+        assert bits_of(relations_of(bits)) == bits
+    assert relations_of(0b11) == RELATIONS[:2]
+    assert bits_of(["no relation", 7]) == 0

@@ -28,13 +28,10 @@ from phitrail.events.codes import (
     CareRelationship,
     EventType,
     Outcome,
-    Relation,
 )
 from phitrail.events.security import SecurityEvent
 from phitrail.identity.fact_store import FactFile, FactStore
-from phitrail.identity.facts import FactBook
-
-_ORDER = {relation: place for place, relation in enumerate(Relation)}
+from phitrail.identity.facts import FactBook, bits_of, relations_of
 
 
 class HouseFacts:
@@ -145,44 +142,35 @@ def _fill_of_patients(
     at_us: int,
 ) -> None:
     department = record.department
-    if type(department) is not str:
-        department = book.department_of(user, at_us)
-    cared = [book.cares(user, department, patient, at_us) for patient in patients]
-    care = record.care_relationship
-    if care is None and cared and cared[0] is not None:
-        care = (
-            CareRelationship.ALL
-            if all(cared)
-            else CareRelationship.SOME
-            if any(cared)
-            else CareRelationship.NONE
-        )
+    view = book.view(user, department if type(department) is str else None, at_us)
+    care, unexplained, relations = record.care_relationship, 0, 0
+    has_relations = book.has_relations and not record.relations
+    cared = strangers = 0
+    for patient in patients:
+        is_cared = view.cares(patient)
+        cared += is_cared is True
+        strangers += is_cared is False
+        if has_relations:
+            found = view.relations(patient)
+            relations |= found
+            if not is_cared or care == CareRelationship.NONE:
+                unexplained |= found
+    if relations:
+        filled["relations"] = relations_of(relations)
+    elif record.relations:
+        unexplained = bits_of(record.relations)
+    if care is None and cared + strangers:
+        care = _care_of(cared, strangers)
         filled["care_relationship"] = care
-    if record.relations:
-        relations = unexplained = {one for one in Relation if one in record.relations}
-    elif book.has_relations:
-        each = [book.relations(user, patient, at_us) for patient in patients]
-        relations = set().union(*each)
-        unexplained = (
-            relations
-            if care == CareRelationship.NONE
-            else set().union(
-                *(
-                    one
-                    for one, is_cared in zip(each, cared, strict=True)
-                    if not is_cared
-                )
-            )
-        )
-        if relations:
-            filled["relations"] = _in_order(relations)
-    else:
-        return
-    if care == CareRelationship.ALL:
-        unexplained = set()
-    if unexplained and not record.unexplained_relations:
-        filled["unexplained_relations"] = _in_order(unexplained)
+    if (
+        unexplained
+        and care != CareRelationship.ALL
+        and not record.unexplained_relations
+    ):
+        filled["unexplained_relations"] = relations_of(unexplained)
 
 
-def _in_order(relations: set[Relation]) -> tuple[Relation, ...]:
-    return tuple(sorted(relations, key=_ORDER.__getitem__))
+def _care_of(cared: int, strangers: int) -> CareRelationship:
+    if not strangers:
+        return CareRelationship.ALL
+    return CareRelationship.SOME if cared else CareRelationship.NONE

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from phitrail.app import handover
+from phitrail.app import clock, handover
 from phitrail.app.config import (
     MRN_SYSTEM,
     Policy,
@@ -277,7 +277,7 @@ def wire_facts(
     keys = log_keys[Log.AUDIT.value]
     return HouseFacts(
         Zones(tenant.facility_zones, tenant.holidays),
-        FactStore(directory, FactSeal(keys.seal, keys.open)),
+        FactStore(directory, FactSeal(keys.seal, keys.open), clock.monotonic_us),
     )
 
 

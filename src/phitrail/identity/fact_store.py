@@ -6,8 +6,8 @@
 2. The index is replaced last, in one rename: a load is in force with it or not at all. It
    names a load (`pending`) until that stands in the log, so that who opens the trail next
    records what a crash left out.
-3. One load at a time (`loading`). Readers in other processes look at the index file for each
-   event, and read the tables again when it is another one.
+3. One load at a time (`loading`). Readers look at the index file every `LOOK_EVERY_US` while
+   they are asked, and read the tables again when it is another one.
 4. Tables are read when they are first asked for, not when a trail is opened.
 """
 
@@ -30,6 +30,7 @@ from phitrail.identity.facts import FactBook
 FACTS = "state/facts"
 INDEX = f"{FACTS}/index"
 LOCK = "state/facts.lock"
+LOOK_EVERY_US = 50_000
 _CONTEXT = b"phitrail/facts/v1|"
 
 _Look = tuple[int, int, int] | None
@@ -73,8 +74,19 @@ class FactIndex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class FactStore:
     """The facts of one trail; safe among threads."""
 
-    def __init__(self, directory: Path, seal: FactSeal) -> None:
+    def __init__(
+        self, directory: Path, seal: FactSeal, monotonic_us: Callable[[], int]
+    ) -> None:
+        """Take the trail's directory; nothing is read yet.
+
+        Args:
+            directory: the trail.
+            seal: what seals and opens the files.
+            monotonic_us: a clock that never goes back, in microseconds.
+        """
         self._directory = directory
+        self._monotonic_us = monotonic_us
+        self._next_look_us = 0
         self._place = str(directory / INDEX)
         self._files = DurableFiles(directory)
         self._seal = seal
@@ -90,7 +102,9 @@ class FactStore:
             IntegrityError: a file is altered, or its key is gone.
             StorageError: it cannot be read.
         """
-        if self._look() != self._seen:
+        now_us = self._monotonic_us()
+        if now_us >= self._next_look_us:
+            self._next_look_us = now_us + LOOK_EVERY_US
             with self._reading:
                 look = self._look()
                 if look != self._seen:
@@ -182,6 +196,7 @@ class FactStore:
                 INDEX: self._sealed(INDEX, msgspec.msgpack.encode(index)),
             }
         )
+        self._next_look_us = 0
 
     def settle(self, index: FactIndex) -> None:
         """Note that the event of a load stands in the log, and remove what is replaced.

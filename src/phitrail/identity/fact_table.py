@@ -111,7 +111,8 @@ class FactTable:
         place = self._places.get(key)
         if place is None:
             return _NO_ROWS
-        return range(self._starts[place], self._starts[place + 1])
+        starts = self._starts
+        return range(starts[place], starts[place + 1])
 
     def cells(self) -> Iterator[tuple[str, tuple[int | str, ...]]]:
         """Give the rows as `TableBuilder.add` takes them."""

@@ -6,15 +6,16 @@
    all ended has left; one whose first row is still to come is not known.
 3. `is_on_shift`: within a shift of `roster`. It says no only for a user whom the roster knows,
    and within the time that it covers, from its first shift to the end of its last.
-4. `cares`: a row of `care` in force names the user, or the department.
-5. `relations`: pairs that `relations` names; what `patients` says of the patient (`vip`,
+4. `View.cares`: a row of `care` in force names the user, or the department.
+5. `View.relations`: pairs that `relations` names; what `patients` says of the patient (`vip`,
    `deceased`); and what joins `people` and `patients`: the user's own record (`self`), that of
    somebody else who works here and has not left (`coworker`), one home (`household`), one
    surname (`same_surname`), one street and another home (`neighbour`).
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ from phitrail.identity.fact_table import (
 _NOTHING: Mapping[FactKind, FactTable] = MappingProxyType({})
 
 
-class _Person(NamedTuple):
+class Person(NamedTuple):
     """A row of `people`."""
 
     state: UserState
@@ -59,40 +60,38 @@ class FactBook:
     def __init__(self, tables: Mapping[FactKind, FactTable] = _NOTHING) -> None:
         """Take the tables that are loaded."""
         tables = {k: TableBuilder(k).table() for k in FactKind} | dict(tables)
-        self._has_care = tables[FactKind.CARE].rows > 0
-        self._people = _read_people(tables[FactKind.PEOPLE])
-        self._staff = _read_staff(self._people)
+        self.people = _read_people(tables[FactKind.PEOPLE])
+        self.staff = _read_staff(self.people)
+        """When those patients worked here who did."""
         self._shifts = _read_shifts(tables[FactKind.ROSTER])
         self._covered = _covered(self._shifts)
-        care, self._care = _Names(tables[FactKind.CARE]), tables[FactKind.CARE]
-        self._care_names = care
-        self._care_cells = tuple(
-            map(self._care.column, ("user", "department", "from", "until"))
-        )
-        self._pairs = tables[FactKind.RELATIONS]
-        self._pair_names = _Names(self._pairs)
-        self._pair_cells = tuple(
-            map(self._pairs.column, ("user", "relation", "from", "until"))
-        )
-        self._patients = tables[FactKind.PATIENTS]
-        self._patient_cells = tuple(
-            map(
-                self._patients.column,
-                ("vip", "deceased", "surname", "address", "street", "from", "until"),
-            )
+        self.care = tables[FactKind.CARE]
+        self.has_care = self.care.rows > 0
+        self.care_names = _places(self.care)
+        self.care_cells = _cells(self.care, "user", "department", "from", "until")
+        self.pairs = tables[FactKind.RELATIONS]
+        self.pair_names = _places(self.pairs)
+        self.pair_cells = _cells(self.pairs, "user", "relation", "from", "until")
+        self.patients = tables[FactKind.PATIENTS]
+        self.patient_cells = _cells(
+            self.patients,
+            "vip",
+            "deceased",
+            "surname",
+            "address",
+            "street",
+            "from",
+            "until",
         )
         self.is_empty = not any(table.rows for table in tables.values())
-        self.has_relations = any(
-            tables[kind].rows
-            for kind in (FactKind.PEOPLE, FactKind.PATIENTS, FactKind.RELATIONS)
-        )
+        self.has_relations = bool(self.people or self.patients.rows or self.pairs.rows)
 
     def state_of(self, user: str, at_us: int) -> UserState | None:
         """Say what a user was; None where nobody can."""
-        rows = self._people.get(user)
+        rows = self.people.get(user)
         if rows is None:
             return None
-        row = _in_force(rows, at_us)
+        row = in_force(rows, at_us)
         if row is not None:
             return row.state
         return UserState.LEFT if rows[0].from_us <= at_us else None
@@ -108,93 +107,122 @@ class FactBook:
         begin, end = self._covered
         return False if begin <= at_us < end else None
 
-    def department_of(self, user: str, at_us: int) -> str | None:
-        """Say in which department a user worked, where `people` says it."""
-        row = _in_force(self._people.get(user, ()), at_us)
-        return None if row is None else row.department or None
+    def view(self, user: str, department: str | None, at_us: int) -> "View":
+        """Ask about patients for one user, at one time.
 
-    def cares(
-        self, user: str, department: str | None, patient: str, at_us: int
-    ) -> bool | None:
+        Args:
+            user: who.
+            department: in which department; None for what `people` says.
+            at_us: when.
+        """
+        return View(self, user, department, at_us)
+
+
+class View:
+    """What patients are to one user at one time."""
+
+    __slots__ = ("_at_us", "_book", "_pair_user", "_person", "_user", "_where")
+
+    def __init__(
+        self, book: FactBook, user: str, department: str | None, at_us: int
+    ) -> None:
+        self._book = book
+        self._at_us = at_us
+        self._person = person = in_force(book.people.get(user, ()), at_us)
+        if department is None and person is not None:
+            department = person.department
+        self._user = book.care_names.get(user)
+        self._where = book.care_names.get(department) if department else None
+        self._pair_user = book.pair_names.get(user)
+
+    def cares(self, patient: str) -> bool | None:
         """Say whether a care relationship was known; None where none is loaded at all."""
-        if not self._has_care:
+        book, at_us = self._book, self._at_us
+        if not book.has_care:
             return None
-        rows = self._care.of(patient)
-        if not rows:
-            return False
-        who = self._care_names.place(user)
-        where = self._care_names.place(department)
-        users, departments, begins, ends = self._care_cells
-        for row in rows:
-            if (
-                (who and users[row] == who) or (where and departments[row] == where)
-            ) and begins[row] <= at_us < ends[row]:
+        user, where = self._user, self._where
+        users, departments, begins, ends = book.care_cells
+        for row in book.care.of(patient):
+            if (users[row] == user or departments[row] == where) and begins[
+                row
+            ] <= at_us < ends[row]:
                 return True
         return False
 
-    def relations(self, user: str, patient: str, at_us: int) -> frozenset[Relation]:
-        """Say what a patient is to a user."""
-        found: set[Relation] = set()
-        rows = self._pairs.of(patient)
-        if rows:
-            who = self._pair_names.place(user)
-            users, codes, begins, ends = self._pair_cells
-            found = {
-                RELATIONS[codes[row]]
-                for row in rows
-                if users[row] == who and begins[row] <= at_us < ends[row]
-            }
-        person = _in_force(self._people.get(user, ()), at_us)
-        is_self = person is not None and person.patient == patient
-        if is_self:
-            found.add(Relation.SELF)
-        elif any(begin <= at_us < end for begin, end in self._staff.get(patient, ())):
-            found.add(Relation.COWORKER)
-        rows = self._patients.of(patient)
-        if rows:
-            found |= self._of_patient(rows, None if is_self else person, at_us)
-        return frozenset(found)
+    def relations(self, patient: str) -> int:
+        """Say what a patient is to the user, as a sum of bits (`relations_of`)."""
+        book, person = self._book, self._person
+        found = 0
+        if self._pair_user is not None:
+            found = self._named(self._pair_user, patient)
+        if person is not None and person.patient == patient:
+            found |= _SELF
+            person = None  # of course the names are alike
+        elif patient in book.staff and self._works(patient):
+            found |= _COWORKER
+        rows = book.patients.of(patient)
+        return found | self._of_patient(rows, person) if rows else found
 
-    def _of_patient(
-        self, rows: range, person: _Person | None, at_us: int
-    ) -> set[Relation]:
-        """Say what the list of patients tells, and what it has in common with a user."""
-        vips, deaths, surnames, addresses, streets, begins, ends = self._patient_cells
-        found: set[Relation] = set()
+    def _named(self, user: int, patient: str) -> int:
+        """Say what `relations` says."""
+        at_us, found = self._at_us, 0
+        users, codes, begins, ends = self._book.pair_cells
+        for row in self._book.pairs.of(patient):
+            if users[row] == user and begins[row] <= at_us < ends[row]:
+                found |= 1 << codes[row]
+        return found
+
+    def _works(self, patient: str) -> bool:
+        times = self._book.staff[patient]
+        return any(begin <= self._at_us < end for begin, end in times)
+
+    def _of_patient(self, rows: range, person: Person | None) -> int:
+        """Say what `patients` says, and what joins it to a user."""
+        at_us, found = self._at_us, 0
+        vips, deaths, surnames, addresses, streets, begins, ends = (
+            self._book.patient_cells
+        )
         for row in rows:
             if not begins[row] <= at_us < ends[row]:
                 continue
             if vips[row]:
-                found.add(Relation.VIP)
+                found |= _VIP
             if deaths[row] <= at_us:
-                found.add(Relation.DECEASED)
+                found |= _DECEASED
             if person is None:
                 continue
-            if _is_same(person.surname, surnames[row]):
-                found.add(Relation.SAME_SURNAME)
-            if _is_same(person.address, addresses[row]):
-                found.add(Relation.HOUSEHOLD)
-            elif _is_same(person.street, streets[row]):
-                found.add(Relation.NEIGHBOUR)
+            if person.surname == surnames[row] != ABSENT:
+                found |= _SAME_SURNAME
+            if person.address == addresses[row] != ABSENT:
+                found |= _HOUSEHOLD
+            elif person.street == streets[row] != ABSENT:
+                found |= _NEIGHBOUR
         return found
 
 
-class _Names:
-    """Finds the places of names in a table; 0 where a name is not in it, or absent."""
-
-    def __init__(self, table: FactTable) -> None:
-        self._places = {name: place for place, name in enumerate(table.names)}
-
-    def place(self, name: str | None) -> int:
-        """Return the place of a name."""
-        return self._places.get(name or "", 0)
+@cache
+def relations_of(bits: int) -> tuple[Relation, ...]:
+    """Name the relations of a sum of bits, in their order."""
+    return tuple(one for place, one in enumerate(RELATIONS) if bits >> place & 1)
 
 
-def _is_same(one: int, other: int) -> bool:
-    return one == other != ABSENT
+def bits_of(relations: Iterable[object]) -> int:
+    """Return the sum of bits of relations; what is none counts nothing."""
+    given = tuple(relations)
+    return sum(1 << place for place, one in enumerate(RELATIONS) if one in given)
 
 
-def _in_force(rows: tuple[_Person, ...], at_us: int) -> _Person | None:
+def _bit(relation: Relation) -> int:
+    return 1 << RELATIONS.index(relation)
+
+
+_SELF, _COWORKER = _bit(Relation.SELF), _bit(Relation.COWORKER)
+_HOUSEHOLD, _NEIGHBOUR = _bit(Relation.HOUSEHOLD), _bit(Relation.NEIGHBOUR)
+_SAME_SURNAME = _bit(Relation.SAME_SURNAME)
+_VIP, _DECEASED = _bit(Relation.VIP), _bit(Relation.DECEASED)
+
+
+def in_force(rows: tuple[Person, ...], at_us: int) -> Person | None:
     """Return the row in force that began last; rows stand in the order of their beginning."""
     for row in reversed(rows):
         if row.from_us <= at_us < row.until_us:
@@ -202,7 +230,16 @@ def _in_force(rows: tuple[_Person, ...], at_us: int) -> _Person | None:
     return None
 
 
-def _read_people(table: FactTable) -> dict[str, tuple[_Person, ...]]:
+def _places(table: FactTable) -> dict[str, int]:
+    """Say at which place each name of a table stands; an absent one is no name."""
+    return {name: place for place, name in enumerate(table.names) if name}
+
+
+def _cells(table: FactTable, *names: str) -> tuple[Sequence[int], ...]:
+    return tuple(table.column(name) for name in names)
+
+
+def _read_people(table: FactTable) -> dict[str, tuple[Person, ...]]:
     states, departments, patients, *rest = (
         table.column(name)
         for name in (
@@ -221,7 +258,7 @@ def _read_people(table: FactTable) -> dict[str, tuple[_Person, ...]]:
         user: tuple(
             sorted(
                 (
-                    _Person(
+                    Person(
                         STATES[states[row]],
                         names[departments[row]],
                         names[patients[row]],
@@ -237,7 +274,7 @@ def _read_people(table: FactTable) -> dict[str, tuple[_Person, ...]]:
 
 
 def _read_staff(
-    people: Mapping[str, tuple[_Person, ...]],
+    people: Mapping[str, tuple[Person, ...]],
 ) -> dict[str, tuple[tuple[int, int], ...]]:
     """List the patients who work here, and when they did."""
     staff: dict[str, list[tuple[int, int]]] = {}
