@@ -2,7 +2,7 @@
 
 import typer
 
-from phitrail.cli import quality_summary, quality_trend
+from phitrail.cli import quality_compare, quality_summary, quality_trend
 from phitrail.cli.log import require_verb
 from phitrail.cli.options import examples
 
@@ -11,6 +11,7 @@ app = typer.Typer(
     epilog=examples(
         "phitrail quality summary --window 24h",
         "phitrail quality trend latency_p95 --by day --window 14d",
+        "phitrail quality compare",
     ),
 )
 
@@ -23,3 +24,4 @@ def quality(context: typer.Context) -> None:
 
 quality_summary.add_to(app)
 quality_trend.add_to(app)
+quality_compare.add_to(app)

@@ -12,6 +12,8 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
 
+import numpy as np
+
 from phitrail.events.codes import QualityMetric
 from phitrail.events.ids import format_time
 from phitrail.projection.tables import Tables
@@ -23,6 +25,12 @@ from phitrail.quality.report_charts import Arms, beside, charts_of, minute_of, v
 from phitrail.quality.verdict import Comparison, State
 from phitrail.quality.versions import Pair
 
+NOTHING: Final = Observations(
+    np.empty(0, np.int64),
+    np.empty(0, np.float64),
+    np.empty(0, np.int32),
+    np.empty(0, np.int32),
+)
 _WORDS: Final = {
     "shift_after_rollout": "the versions did not serve side by side",
     "raters_disjoint": "no rater saw both versions",
@@ -57,7 +65,7 @@ def build_report(
         comparisons = [comparison for _, comparison in ones]
         arms = _observe_all(tables, pair, asked)
         _hash(hashed, pair, arms)
-        lines = tuple(_line(pair, one, arms[one.metric]) for one in comparisons)
+        lines = tuple(line_of(pair, one, arms[one.metric]) for one in comparisons)
         use_cases.append(
             UseCase(
                 pair.use_case,
@@ -103,9 +111,14 @@ def _hash(hashed: Any, pair: Pair, arms: Arms) -> None:  # noqa: ANN401 - a hash
 # --- lines ---
 
 
-def _line(pair: Pair, one: Comparison, by_version: Mapping[str, Observations]) -> Line:
+def line_of(
+    pair: Pair, one: Comparison, by_version: Mapping[str, Observations] | None = None
+) -> Line:
+    """Write a verdict as a line; values of both versions only where their rows are given."""
     metric = METRICS[one.metric]
-    candidate, baseline = beside(pair, by_version)
+    candidate, baseline = (
+        (NOTHING, NOTHING) if by_version is None else beside(pair, by_version)
+    )
     return Line(
         metric=metric.name,
         meaning=metric.meaning,

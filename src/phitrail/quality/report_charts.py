@@ -127,12 +127,13 @@ def _shifts(candidate: Observations, baseline: Observations) -> list[charts.Shif
 def _ripening(tables: Tables, pair: Pair, asked: Asked) -> list[charts.Ripening]:
     """Say which share of ripe requests had a rating within so many hours."""
     view = AsOf(asked.as_of, max(asked.ripen, timedelta(hours=_HOURS)))
-    kept = ("model_version", "timestamp_utc")
+    kept = ("timestamp_utc",)
     rows = tables.ask(
         f"WITH requests AS ({view.requests(pair.since - timedelta(seconds=1))} "
         "AND model_version IN (?, ?) AND use_case = ? AND model_id = ?), first AS ("
-        "SELECT idx, min(rated_at - timestamp_utc) AS waited FROM "
-        f"({view.ratings('requests', kept)}) AS g GROUP BY idx) "
+        "SELECT g.idx, min(f.received_at - g.timestamp_utc) AS waited FROM "
+        f"({view.ratings('requests', kept)}) AS g "
+        "JOIN feedback AS f ON f.idx = g.rating_idx GROUP BY 1) "
         "SELECT r.model_version AS version, count(*) AS requests, "
         "list(extract('epoch' FROM f.waited) / 3600.0) FILTER (f.waited IS NOT NULL) "
         "AS hours FROM requests AS r LEFT JOIN first AS f ON f.idx = r.idx GROUP BY 1",

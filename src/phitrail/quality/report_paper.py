@@ -56,7 +56,7 @@ def paper_of(report: Report, draw: Callable[[Spec], bytes]) -> bytes:
             format="pdf",
             ignore_system_fonts=True,
             sys_inputs={"report": json.dumps(_told(report))},
-            timestamp=datetime.fromisoformat(report.as_of),
+            timestamp=int(datetime.fromisoformat(report.as_of).timestamp()),
         )
     return paper
 
