@@ -14,8 +14,9 @@ TRAIN = .venv/train
 MODEL = src/phitrail/guard/data/tagger.npz
 PRESIDIO = .venv/presidio
 VAULTS = .venv/vaults
+QUALITY_PEERS = .venv/quality-peers
 
-.PHONY: demo test test-all check fix bench train presidio docs lock clean
+.PHONY: demo test test-all check fix bench train presidio quality-peers docs lock clean
 
 demo: $(RUN)/ready  ## set up, then run the main job in a small clinic
 	$(RUN)/bin/phitrail demo $(ARGS)
@@ -40,6 +41,8 @@ bench: $(TEST)/ready  ## medians and ratios in one run: make bench PART=log
 	$(TEST)/bin/python -m bench.$(PART) $(ARGS)
 
 presidio: $(PRESIDIO)/ready  ## set up what the guard is compared with; bench and tests find it
+
+quality-peers: $(QUALITY_PEERS)/ready  ## set up what change points are compared with; bench finds it
 
 docs: $(TEST)/ready  ## write the generated parts of docs/ anew
 	$(TEST)/bin/python -m scripts.make_records_doc
@@ -90,4 +93,9 @@ $(PRESIDIO)/ready: requirements/presidio.txt pyproject.toml
 	$(PYTHON) -m venv $(PRESIDIO)
 	$(PRESIDIO)/bin/python $(PIP) install --require-hashes -r requirements/presidio.txt
 	$(PRESIDIO)/bin/python $(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(QUALITY_PEERS)/ready: requirements/quality_peers.txt
+	$(PYTHON) -m venv $(QUALITY_PEERS)
+	$(QUALITY_PEERS)/bin/python $(PIP) install --require-hashes -r requirements/quality_peers.txt
 	touch $@

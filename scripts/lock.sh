@@ -13,3 +13,4 @@ compile 3.12 --output-file requirements/oracles.txt requirements/oracles.in
 compile 3.11 --output-file requirements/vaults.txt requirements/vaults.in
 compile 3.11 --output-file requirements/train.txt requirements/train.in
 compile 3.11 --output-file requirements/presidio.txt --extra presidio requirements/run.in requirements/presidio.in pyproject.toml
+compile 3.11 --output-file requirements/quality_peers.txt requirements/quality_peers.in
