@@ -1,6 +1,6 @@
 """What the shipped rules catch in made clinic weeks with misuse in them, and at what cost.
 
-    make bench PART=clinic_weeks ARGS="--users 400 --weeks 4 --seeds 6"
+    make bench PART=clinic_weeks ARGS="--users 200 --weeks 4 --seeds 5"
 
 The weeks are made up, people, care and misuse alike: nothing here says what a rule finds in a
 real house. It says what it finds of what is described in `clinic_weeks_misuse`, and lets two
@@ -198,10 +198,10 @@ def _middle(figures: Sequence[float]) -> float:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=300)
+    parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--weeks", type=int, default=4)
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--each", type=int, default=3, help="instances of each misuse")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--each", type=int, default=4, help="instances of each misuse")
     parser.add_argument("--json", type=Path, help="where to write the figures as JSON")
     given = parser.parse_args()
     size, rules = Size(given.users, given.weeks, given.each), shipped_rules()

@@ -27,7 +27,7 @@ ADMISSIONS_A_USER = 0.05
 EMERGENCIES_A_USER = 0.12
 APPOINTMENTS_A_USER = 0.35
 """How many begin on a day, for each user of the house."""
-STAFF_GO_ELSEWHERE = 0.8
+STAFF_GO_ELSEWHERE = 0.9
 ENTERED_LATE = 0.05
 MOVES_ON_DAY = 16
 MOVING_WARD = "cardiology"

@@ -40,7 +40,7 @@ ORDERED = ("radiology", "pharmacy")
 PATIENTS_PER_USER = 13
 SURNAMES = 1_500
 STREETS = 200
-STAFF_PATIENT_SHARE = 0.15
+STAFF_PATIENT_SHARE = 0.1
 """How many of the staff are patients of the house."""
 HOUSEHOLD_SHARE = 0.3
 """How many of the staff have somebody of their household among the patients."""

@@ -80,4 +80,4 @@ def span(seconds: float | None) -> str:
 def _first(one: Recall) -> str:
     if not one.first_rules:
         return "-"
-    return "; ".join(f"{title} ({count})" for title, count in one.first_rules[:2])
+    return "; ".join(f"{title} ({count})" for title, count in one.first_rules[:3])

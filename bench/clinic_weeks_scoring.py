@@ -1,7 +1,8 @@
 """What the rules caught of made misuse, and what they told of innocent weeks.
 
 1. An instance of misuse is caught by the first alert that is owed to it: one that rests on its
-   rows, and would not stand there without misuse (`clinic_weeks_judge`).
+   rows, and would not stand there without misuse (`clinic_weeks_judge`). Informational alerts,
+   which call nobody, do not count.
 2. Time to detection is from its first row to that alert's instant.
 3. Every alert that is not owed to misuse is a false positive, whether or not a privacy office
    would want to see it: emergency access is reviewed each time, by design.
@@ -22,6 +23,7 @@ from phitrail.guard.evaluate import wilson
 
 LEVELS = tuple(Severity)[::-1]
 """The worst first."""
+ALL = "low and above"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,11 @@ def _recall(scenario: str, weeks: Sequence[tuple[Judged, Sequence[Misuse]]]) -> 
             if one.scenario != scenario:
                 continue
             instances += 1
-            owed = [a for a in judged.alerts if a.is_owed and one.label in a.labels]
+            owed = [
+                a
+                for a in judged.alerts
+                if a.is_owed and one.label in a.labels and _calls(a)
+            ]
             if not owed:
                 continue
             first = min(owed, key=_by_time)
@@ -120,6 +126,10 @@ def _recall(scenario: str, weeks: Sequence[tuple[Judged, Sequence[Misuse]]]) -> 
 def _by_time(told: Told) -> tuple[int, int, str]:
     head = told.rule.head
     return told.alerted_us, LEVELS.index(head.severity), head.title
+
+
+def _calls(told: Told) -> bool:
+    return told.rule.head.severity is not Severity.INFORMATIONAL
 
 
 def _is_medium(told: Told) -> bool:
@@ -151,10 +161,14 @@ def _rule_loads(alerts: Iterable[Told], user_weeks: int) -> tuple[RuleLoad, ...]
 
 def _level_loads(alerts: Sequence[Told], user_weeks: int) -> tuple[LevelLoad, ...]:
     loads = []
-    for level in ("all", *(str(one) for one in LEVELS)):
-        held = [a for a in alerts if level in ("all", a.rule.head.severity)]
+    for level in (ALL, *(one.value for one in LEVELS)):
+        held = [
+            a
+            for a in alerts
+            if a.rule.head.severity == level or (level == ALL and _calls(a))
+        ]
         owed = sum(one.is_owed for one in held)
         false = len(held) - owed
-        if held or level == "all":
+        if held or level == ALL:
             loads.append(LevelLoad(level, false, owed, 1_000 * false / user_weeks))
     return tuple(loads)

@@ -72,7 +72,9 @@ class Rota:
 
     def is_on_leave(self, user: User, at_us: int) -> bool:
         """Say whether a user is away in that week."""
-        return (user.number, (at_us - START_US) // (7 * DAY_US)) in self.leave
+        # A leave begins at noon on Monday: the night shift of the week before is over then.
+        noon_us = START_US + 17 * HOUR_US
+        return (user.number, (at_us - noon_us) // (7 * DAY_US)) in self.leave
 
 
 def make_rota(draw: random.Random, users: Sequence[User], weeks: int) -> Rota:
