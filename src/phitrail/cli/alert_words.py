@@ -12,6 +12,7 @@ from phitrail.app.rules import own_files, rules_of
 from phitrail.cli.times import parse_length, parse_moment
 from phitrail.detect.typed import Rule
 from phitrail.errors import InputError
+from phitrail.quality.alerts import title_of as quality_title
 
 AlertId = Annotated[
     str,
@@ -33,9 +34,9 @@ def rules_here(trail: Path) -> Mapping[str, Rule]:
 
 
 def title_of(rules: Mapping[str, Rule], rule_id: str) -> str:
-    """Say what a rule is called, or its id where it is gone."""
+    """Say what a rule or a quality test is called, or its id where it is gone."""
     rule = rules.get(rule_id)
-    return rule_id if rule is None else rule.head.title
+    return rule.head.title if rule else quality_title(rule_id) or rule_id
 
 
 def told_age(age: timedelta) -> str:
