@@ -19,6 +19,7 @@ from phitrail.app.alert_moves import assign_alert, close_alert
 from phitrail.app.alert_stats import RuleStats, read_stats
 from phitrail.app.reading import system_user
 from phitrail.app.running import run_trail
+from phitrail.cli.alert_quality import told_measure
 from phitrail.cli.alert_showing import show
 from phitrail.cli.alert_words import (
     AlertId,
@@ -180,7 +181,7 @@ def _print(
                 one.newest.severity,
                 title_of(rules, one.newest.rule_id),
                 " ".join(f"{k}={v}" for k, v in one.subjects().items()),
-                one.newest.match_count,
+                told_measure(one.newest),
                 _stands_at(one),
             )
             for one in board.alerts

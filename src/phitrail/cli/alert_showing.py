@@ -16,6 +16,11 @@ from phitrail.app.alert_showing import (
 )
 from phitrail.app.reading import system_user
 from phitrail.app.running import run_trail
+from phitrail.cli.alert_quality import (
+    quality_containment,
+    quality_facts,
+    told_measure,
+)
 from phitrail.cli.alert_words import AlertId, rules_here
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.options import DEFAULT_TRAIL, AsJson, Reader, TrailDirectory
@@ -83,7 +88,7 @@ def _facts(
 ) -> dict[str, object]:
     one, newest = shown.alert, shown.alert.newest
     proposal = _proposed(one, rule)
-    return {
+    facts: dict[str, object] = {
         "alert": newest.alert_id,
         "what": "a rule that is not here any more" if rule is None else rule.head.title,
         "severity": newest.severity,
@@ -104,6 +109,7 @@ def _facts(
         "to do": _GONE if rule is None else rule.head.response or _GONE,
         "to contain": " ".join(f"{k}={v}" for k, v in proposal.items()) or "nothing",
     }
+    return facts if newest.metric is None else {**facts, **quality_facts(newest)}
 
 
 def _why(one: StandingAlert, rule: Rule | None) -> str:
@@ -164,6 +170,8 @@ def _held(notifications: Notifications, now: datetime) -> str:
 
 
 def _proposed(one: StandingAlert, rule: Rule | None) -> Mapping[str, str]:
+    if one.newest.metric is not None:
+        return quality_containment(one.newest)
     return {} if rule is None else proposed(rule.head.containment, one.subjects())
 
 
@@ -201,7 +209,7 @@ def _moves(shown: ShownAlert, notifications: Notifications) -> list[dict[str, ob
                 "entry": f"security:{index}",
                 "at": move.timestamp_utc,
                 "state": state or str(move.state),
-                "count": "" if note else move.match_count,
+                "count": "" if note else told_measure(move),
                 "told": "yes" if index in notifications.told else "",
                 "by": note.get("by", "detection" if not note else ""),
                 "note": said or ", ".join(move.reason_codes),

@@ -226,5 +226,10 @@ def accept(
     if as_json:
         output.data(told)
     else:
-        output.facts(list(told.items()))
+        output.facts(
+            [
+                (name, ", ".join(value) or "none" if isinstance(value, list) else value)
+                for name, value in told.items()
+            ]
+        )
     return ExitCode.OK

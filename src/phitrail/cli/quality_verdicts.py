@@ -272,7 +272,7 @@ def accept(
         "instead_of": pair.baseline,
         "use_case": pair.use_case,
         "by": signing.by,
-        "shown": [one.metric for one in weighed.shown],
-        "not_shown": [one.metric for one in weighed.not_shown],
+        "shown": [one.metric.value for one in weighed.shown],
+        "not_shown": [one.metric.value for one in weighed.not_shown],
         "document": event.object_digest,
     }

@@ -103,8 +103,6 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "rule_changed",
             "beyond_horizon",
             "state_cap",
-            "regression",
-            "shift_after_rollout",
             "clock_ahead",
             "clock_behind",
         }
