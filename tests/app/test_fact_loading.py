@@ -112,6 +112,7 @@ def test_every_list_reaches_the_leaf(trail: Trail, files: Path) -> None:
     )
 
 
+@pytest.mark.drill
 def test_a_load_is_on_record_with_its_digest_and_count(
     trail: Trail, files: Path
 ) -> None:
@@ -324,6 +325,7 @@ def test_a_packed_file_is_read(trail: Trail, files: Path) -> None:
     assert (loaded.good, loaded.rejected) == (1, 0)
 
 
+@pytest.mark.drill
 def test_a_load_that_a_crash_left_unrecorded_is_recorded_by_the_next_opening(
     trail: Trail, trail_dir: Path, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
