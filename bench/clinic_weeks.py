@@ -153,9 +153,9 @@ def print_scores(runs: Sequence[Run], size: Size, scores: Scores) -> None:
     )
     print_table(
         "What the innocent weeks hold (median of seeds)",
-        ("week", "accesses by people", "explained by care"),
+        ("week", "accesses by people", "share explained by care"),
         [
-            [str(number + 1), f"{_middle(a):,.0f}", f"{_middle(e):.1%}"]
+            [str(number + 1), f"{_middle(a):,.0f}", f"{_middle(e):.3f}"]
             for number, (a, e) in enumerate(_by_week(runs))
         ],
     )

@@ -16,7 +16,7 @@ def recall_rows(scores: Scores) -> list[list[str]]:
         [
             one.scenario,
             f"{one.caught} of {one.instances}",
-            f"{one.low:.0%}-{one.high:.0%}",
+            f"{one.low:.2f}-{one.high:.2f}",
             str(one.caught_at_medium),
             span(one.median_s),
             span(one.p90_s),
@@ -48,7 +48,7 @@ def level_rows(scores: Scores) -> list[list[str]]:
             f"{one.a_week:.1f}",
             str(one.false),
             str(one.owed),
-            f"{one.owed / (one.owed + one.false):.0%}" if one.owed + one.false else "-",
+            f"{one.owed / (one.owed + one.false):.2f}" if one.owed + one.false else "-",
         ]
         for one in scores.levels
     ]
