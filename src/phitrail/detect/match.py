@@ -209,16 +209,19 @@ def _like(test: Test) -> _Fits:
     return fits
 
 
+_ADDRESS = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
+
+
 def _cidr(written: str) -> _Fits:
     network = ipaddress.IPv4Network(written)
     low, high = int(network.network_address), int(network.broadcast_address)
 
     def fits(value: object) -> bool:
-        parts = str(value).split(".")
-        if len(parts) != 4 or not all(p.isascii() and p.isdecimal() for p in parts):  # noqa: PLR2004 - IPv4
+        match = _ADDRESS.fullmatch(str(value))
+        if match is None:
             return False
         number = 0
-        for part in parts:
+        for part in match.groups():
             number = number * 256 + int(part)
         return low <= number <= high
 

@@ -14,6 +14,8 @@ from phitrail.events.codes import Log
 
 _ORDERS = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 _ESCAPE = "!"
+_ADDRESS = "^([0-9]{1,3}[.]){3}[0-9]{1,3}$"
+"""Four numbers, as `match` reads them: another text is no address, whatever it begins with."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,8 @@ def _cidr(text: Text, written: str, name: str) -> str:
         f"TRY_CAST(SPLIT_PART({name}, '.', {place}) AS BIGINT) * {256 ** (4 - place)}"
         for place in range(1, 5)
     ]
+    is_address = f"REGEXP_MATCHES({name}, {text.bind(_ADDRESS)})"
     low = text.bind(int(network.network_address))
     high = text.bind(int(network.broadcast_address))
-    return f"({' + '.join(parts)}) BETWEEN {low} AND {high}"
+    within = f"({' + '.join(parts)}) BETWEEN {low} AND {high}"
+    return f"CASE WHEN {is_address} THEN {within} ELSE FALSE END"
