@@ -135,13 +135,15 @@ def entry_arms(rng: np.random.Generator, per_hour: float) -> tuple[Arm, Arm]:
     return arms[0], arms[1]
 
 
-def latency_design(name: str, rng: np.random.Generator, *, shared: bool) -> Design:
+def latency_design(
+    name: str, rng: np.random.Generator, *, shared: bool, per_hour: float = 8.0
+) -> Design:
     """Make a design of slow spells: log latency follows itself from minute to minute.
 
     Half of its variance is a spell that lasts about ten minutes, of each version its own or
     shared by both, on top of the rhythm of the day. Values: beyond a line at 95 of 100, or not.
     """
-    candidate, baseline = entry_arms(rng, 8.0)
+    candidate, baseline = entry_arms(rng, per_hour)
 
     def draw(rng: np.random.Generator, runs: int) -> tuple[Matrix, Matrix]:
         drawn, spell = [], None

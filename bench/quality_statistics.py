@@ -19,7 +19,10 @@ import numpy as np
 from bench.figures import print_machine, print_table
 from bench.quality_change import read_series
 from bench.quality_change import table as change_table
+from bench.quality_clinics import HEAD as CLINIC_HEAD
+from bench.quality_clinics import table as clinic_table
 from bench.quality_designs import (
+    DAYS,
     Design,
     Integers,
     Matrix,
@@ -35,7 +38,8 @@ from phitrail.quality.betting import claim_of_difference, log_factors, log_mean
 from phitrail.quality.e_bh import reject
 from phitrail.quality.frozen import freeze
 from phitrail.quality.intervals import wilson
-from phitrail.quality.pairs import Hindrance
+from phitrail.quality.observations import HOURS_A_WEEK
+from phitrail.quality.pairs import DAY_US, HOUR_US, Hindrance, Rows, plan
 
 ALPHA = 0.05
 LOG_20 = math.log(20.0)
@@ -97,7 +101,7 @@ def false_alarms(runs: int) -> Iterable[list[str]]:
     """Count alarms where nothing is worse, by three ways of looking."""
     rng = np.random.default_rng(SEED)
     for design in designs(rng):
-        plan = design.plan()
+        pairing = design.plan()
         counted = [0, 0, 0]
         for part in _parts(runs, 100):
             candidate, baseline = design.draw(rng, part)
@@ -105,15 +109,15 @@ def false_alarms(runs: int) -> Iterable[list[str]]:
             counted[0] += alarms(first_by_z(candidate, baseline, EVERY))
             votes = baseline[:, :n] - candidate[:, :n]
             counted[1] += alarms(first_at(votes, 0.0, LOG_20))
-            if not isinstance(plan, Hindrance):
-                blocks = block_means(plan, candidate, baseline)
+            if not isinstance(pairing, Hindrance):
+                blocks = block_means(pairing, candidate, baseline)
                 counted[2] += alarms(first_at(blocks[1] - blocks[0], 0.0, LOG_20))
         ours = (
             "withheld, 100 %"
-            if isinstance(plan, Hindrance)
+            if isinstance(pairing, Hindrance)
             else share(counted[2], runs)
         )
-        pairs = "-" if isinstance(plan, Hindrance) else f"{len(plan):,}"
+        pairs = "-" if isinstance(pairing, Hindrance) else f"{len(pairing):,}"
         yield [
             design.name,
             share(counted[0], runs),
@@ -169,18 +173,18 @@ def clinic_power(runs: int) -> Iterable[list[str]]:
         design = rating_design(
             "clinic", rng, drop=drop, rater_icc=0.1, day_icc=0.05, rate=0.82
         )
-        plan = design.plan()
-        assert not isinstance(plan, Hindrance)
+        pairing = design.plan()
+        assert not isinstance(pairing, Hindrance)
         firsts: list[list[Integers]] = [[], []]
         for part in _parts(runs, 100):
-            blocks = block_means(plan, *design.draw(rng, part))
+            blocks = block_means(pairing, *design.draw(rng, part))
             for place, least in enumerate((0.0, LEAST_EFFECT)):
                 firsts[place].append(first_at(blocks[1] - blocks[0], least, LOG_20))
-        used = plan.used()[0]
+        used = pairing.used()[0]
         row = [f"0.82 to {0.82 - drop:.2f}"]
         for one in firsts:
             first = np.concatenate(one)
-            rows_in = np.where(first > 0, first * used // len(plan), -1)
+            rows_in = np.where(first > 0, first * used // len(pairing), -1)
             row.append(found(rows_in))
         yield row
 
@@ -197,6 +201,28 @@ def coverage(runs: int) -> Iterable[list[str]]:
             ever = np.concatenate([path.max(axis=1) for path in paths])
             outside |= ever >= math.log(2.0 / ALPHA)
         yield [f"{before:.2f} to {now:.2f}", share(int(outside.sum()), runs)]
+
+
+def block_lengths(runs: int) -> Iterable[list[str]]:
+    """Count false alarms by how long a block is, where slow spells last ten minutes."""
+    rng = np.random.default_rng(SEED + 5)
+    design = latency_design("", rng, shared=False, per_hour=40.0)
+    rows = [
+        Rows(arm.at_us, arm.at_us // HOUR_US % HOURS_A_WEEK)
+        for arm in (design.candidate, design.baseline)
+    ]
+    plans = {
+        minutes: plan(rows[0], rows[1], minutes * HOUR_US // 60, DAYS * DAY_US)
+        for minutes in (60, 20, 10, 5)
+    }
+    counted = dict.fromkeys(plans, 0)
+    for part in _parts(runs, 20):
+        drawn = design.draw(rng, part)
+        for minutes, one in plans.items():
+            blocks = block_means(one, *drawn)
+            counted[minutes] += alarms(first_at(blocks[0] - blocks[1], 0.0, LOG_20))
+    for minutes, one in plans.items():
+        yield [f"{minutes} minutes", f"{len(one):,}", share(counted[minutes], runs)]
 
 
 def quantiles(runs: int) -> Iterable[list[str]]:
@@ -278,6 +304,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1_000)
+    parser.add_argument("--clinics", type=int, default=200)
     parser.add_argument("--json", type=Path, default=None)
     given = parser.parse_args()
     print_machine()
@@ -308,6 +335,11 @@ def main() -> None:
             lambda: coverage(runs),
         ),
         (
+            f"How long a block must be: 40 requests an hour, slow spells, {few} runs",
+            ["blocks of", "pairs", "false alarms"],
+            lambda: block_lengths(few),
+        ),
+        (
             f"A frozen 95th percentile, up to 4,000 values, {2 * few} runs",
             ["baseline rows", "equal, no slack", "equal", "10 % slower", "25 % slower"],
             lambda: quantiles(2 * few),
@@ -320,6 +352,12 @@ def main() -> None:
     ]
     for title, head, rows in parts:
         told.table(title, head, rows())
+    if given.clinics:
+        told.table(
+            "Whole clinics, from rows to verdicts: 10 streams, 5 looks",
+            CLINIC_HEAD,
+            clinic_table(given.clinics),
+        )
     series = read_series()
     if series:
         told.table(

@@ -91,7 +91,9 @@ def log_e_path(claim: Claim) -> Values:
 
 def log_e_now(values: Values, null: float) -> float:
     """Give the log e-value of a whole stream; values are taken as checked."""
-    return float(log_mean(np.sum(log_factors(values, null), axis=0)))
+    money = log_factors(values, null).sum(axis=0).tolist()
+    top = max(money)
+    return float(top + math.log(sum(math.exp(m - top) for m in money) / len(money)))
 
 
 def log_factors(values: Values, null: float) -> Values:

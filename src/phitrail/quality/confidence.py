@@ -18,8 +18,8 @@ from typing import Final
 from phitrail.errors import InputError
 from phitrail.quality.betting import Claim, Values, check_claim, log_e_now
 
-_STEPS: Final = 30
-"""Halvings of [0, 1]: bounds are exact to 1e-9, on the outer side."""
+_STEPS: Final = 20
+"""Halvings of [0, 1]: bounds are exact to a millionth, on the outer side."""
 _TINY: Final = 1e-9
 
 
