@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 from tests.faults.detect_worker import EACH, MANY, REFUSALS, RULES
@@ -22,6 +24,7 @@ from phitrail.sdk.connect import connect
 
 ROUNDS = 5
 MOST_LINES = 400
+MOST_LINES_OF_FORKS = (10, 30, 30, 30, 30, 200)
 ROUNDS_LONG = 40 if os.environ.get("PHITRAIL_CI") else 1_000
 
 
@@ -45,18 +48,82 @@ def run_until_killed(directory: Path, number: int, lines: int) -> int:
     return (int(said[-1]) if said else number + lines) + 1
 
 
-def kill_rounds(directory: Path, rounds: int, seed: int) -> None:
-    """Kill the program again and again, then hold the alerts to the events."""
+class Nursery:
+    """A process that has everything loaded, and forks programs to be killed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.detect_worker", directory],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._out:
+            self._in.close()
+            self._process.wait()
+
+    def run_until_killed(self, number: int, lines: int) -> int:
+        """Fork a program, kill it after so many lines; give the number after its last one."""
+        self._in.write(f"{number}\n")
+        self._in.flush()
+        (child,) = (int(one) for one in self._said("pid "))
+        for _ in range(lines):
+            number = int(self._out.readline()) + 1
+        os.kill(child, signal.SIGKILL)
+        for line in self._out:
+            if line.endswith("gone\n"):  # after a line that the dead may have cut
+                return number
+            number = int(line) + 1
+        raise AssertionError("the nursery is gone itself")
+
+    def _said(self, what: str) -> Sequence[str]:
+        line = self._out.readline()
+        assert line.startswith(what)
+        return line.removeprefix(what).split()
+
+
+def begin(directory: Path) -> None:
+    """Write the rules of the trail."""
     (directory / "rules").mkdir()
     (directory / "rules" / "refusals.yml").write_text(RULES)
+
+
+def kill_rounds(directory: Path, rounds: int, seed: int) -> None:
+    """Kill the program again and again, then hold the alerts to the events."""
+    begin(directory)
     chance = random.Random(seed)
     number = 0
     for _ in range(rounds):
         number = run_until_killed(directory, number, chance.randrange(1, MOST_LINES))
+    check_alerts(directory)
+
+
+def kill_forks(directory: Path, rounds: int, seed: int) -> None:
+    """Kill programs that begin at once, so that there is time for many rounds."""
+    begin(directory)
+    chance = random.Random(seed)
+    number = 0
+    with Nursery(directory) as nursery:
+        for _ in range(rounds):
+            lines = chance.randrange(1, chance.choice(MOST_LINES_OF_FORKS))
+            number = nursery.run_until_killed(number, lines)
+    check_alerts(directory)
+
+
+def check_alerts(directory: Path) -> None:
+    """Let what is left be judged, and hold all alerts to the events."""
     while missing(directory):
         with connect(directory):
             pass  # closing judges what is left
-
     opened, doubled = alerts_of(directory)
     refused = refusals_of(directory)
     assert doubled == []
@@ -122,4 +189,4 @@ def test_kill_9_loses_and_doubles_no_alert(trail_dir: Path) -> None:
 )
 def test_kill_9_loses_and_doubles_no_alert_for_long(trail_dir: Path) -> None:
     """The same, often enough to meet the rare moments."""
-    kill_rounds(trail_dir, ROUNDS_LONG, seed=2)
+    kill_forks(trail_dir, ROUNDS_LONG, seed=2)
