@@ -5,7 +5,7 @@
    where a program acts for somebody (`actor_type` is not `human`) it is `on_behalf_of`.
 3. Of the person and the patients in it: `care_relationship` (`all`, `some` or `none` of the
    patients that are known), `relations` (to any of them), and `unexplained_relations`: those to
-   patients without a known care relationship. Where care was not loaded none is explained.
+   patients without a known care relationship. Where care is not known none is explained.
 4. What the caller gave stays, and is believed: where it says `care_relationship: all`, nothing
    is unexplained; where it gives relations and we know no better, all of them are.
 5. Lists that cannot be read fill nothing: recording goes on, and `failure` says why.

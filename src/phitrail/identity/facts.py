@@ -6,7 +6,9 @@
    all ended has left; one whose first row is still to come is not known.
 3. `is_on_shift`: within a shift of `roster`. It says no only for a user whom the roster knows,
    and within the time that it covers, from its first shift to the end of its last.
-4. `View.cares`: a row of `care` in force names the user, or the department.
+4. `View.cares`: a row of `care` in force names the user, or the department. It says no only
+   within the time that the list covers, from its first row to the end of its last: of history
+   that is older it knows nothing.
 5. `View.relations`: pairs that `relations` names; what `patients` says of the patient (`vip`,
    `deceased`); and what joins `people` and `patients`: the user's own record (`self`), that of
    somebody else who works here and has not left (`coworker`), one home (`household`), one
@@ -66,9 +68,12 @@ class FactBook:
         self._shifts = _read_shifts(tables[FactKind.ROSTER])
         self._covered = _covered(self._shifts)
         self.care = tables[FactKind.CARE]
-        self.has_care = self.care.rows > 0
         self.care_names = _places(self.care)
         self.care_cells = _cells(self.care, "user", "department", "from", "until")
+        self.care_covers = (
+            min(self.care.column("from"), default=ALWAYS_UNTIL),
+            max(self.care.column("until"), default=ALWAYS_FROM),
+        )
         self.pairs = tables[FactKind.RELATIONS]
         self.pair_names = _places(self.pairs)
         self.pair_cells = _cells(self.pairs, "user", "relation", "from", "until")
@@ -136,9 +141,10 @@ class View:
         self._pair_user = book.pair_names.get(user)
 
     def cares(self, patient: str) -> bool | None:
-        """Say whether a care relationship was known; None where none is loaded at all."""
+        """Say whether a care relationship was known; None where nobody can."""
         book, at_us = self._book, self._at_us
-        if not book.has_care:
+        covered_from, covered_until = book.care_covers
+        if not covered_from <= at_us < covered_until:
             return None
         user, where = self._user, self._where
         users, departments, begins, ends = book.care_cells
