@@ -46,6 +46,8 @@ _SEVERE: Final = frozenset(
 _CONTROLS: Final = ("170.315(b)(11)",)
 _GUARD_CONTROLS: Final = ("164.308(a)(8)", "164.312(b)")
 _MOST_E: Final = 10**12
+_MOST_LOG_E: Final = 28.0
+"""A little more than the logarithm of that."""
 _MILLION: Final = 1_000_000
 
 
@@ -226,7 +228,7 @@ def _thousandths(log_e: float | None) -> int | None:
     """Write an e-value; beyond a million million, evidence is evidence."""
     if log_e is None:
         return None
-    return round(1_000 * math.exp(min(log_e, math.log(_MOST_E))))
+    return min(1_000 * _MOST_E, round(1_000 * math.exp(min(log_e, _MOST_LOG_E))))
 
 
 def _time(at_us: int) -> str:
