@@ -1,6 +1,6 @@
 """The watch names what is worse in the clinic's rollout, and is silent on everything else.
 
-Every seed is a fortnight of the demo clinic (`demo.rollout_plan`): six use cases, two versions
+Every seed is three weeks of the demo clinic (`demo.rollout_plan`): six use cases, two versions
 side by side from one hour on, one of them worse in one use case. All metrics of all use cases
 are decided together, as the watch does.
 """

@@ -1,7 +1,9 @@
 """`phitrail demo`: the main job in a small clinic, verified, shown, and tampered with.
 
+0. Three weeks of a rollout are recorded, in which a new version is worse in one use case.
 1. The clinic works; half way, checkpoints are carried out of the house.
-2. The trail is verified against them.
+2. The watch over quality says what is worse since when; the trail is verified against the
+   checkpoints.
 3. One event is shown with its proof, and what the rules found.
 4. Copies of the trail are tampered with; each must be caught.
 """
@@ -23,6 +25,7 @@ from phitrail.app.reading import ProvenEntry, prove_entry
 from phitrail.app.rules import rules_of
 from phitrail.app.running import run_trail
 from phitrail.app.verification import Verdict, Verification, verify_trail
+from phitrail.cli.demo_rollout import look_at_rollout, rollout_object, tell_rollout
 from phitrail.cli.exit_codes import ExitCode
 from phitrail.cli.log import print_entry, proof_object
 from phitrail.cli.options import AsJson
@@ -30,11 +33,14 @@ from phitrail.cli.output import Output
 from phitrail.cli.verify import print_verification, verification_object
 from phitrail.demo.day import Day, run_day
 from phitrail.demo.drill import DrillResult, run_drill
+from phitrail.demo.rollout_plan import Plan
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log
 from phitrail.events.ids import parse_time
+from phitrail.quality.alerts import title_of
 
 QUESTIONS = 3_000
+REQUESTS = 20_000
 READER = "privacy-officer"
 
 
@@ -64,6 +70,14 @@ def demo(
             metavar="FILE.jsonl", help="Answer over these notes: lines of id and text."
         ),
     ] = None,
+    requests: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="How many requests of a rollout come before it.",
+        ),
+    ] = REQUESTS,
     seed: Annotated[int, typer.Option(metavar="N", help="Draws another clinic.")] = 1,
     as_json: AsJson = False,
 ) -> int:
@@ -80,11 +94,15 @@ def demo(
             notes_file=notes,
             seed=seed,
             stage=output.progress,
+            rollout=Plan(requests=requests) if requests else None,
         )
+        looked = None if day.rollout is None else look_at_rollout(output, places.trail)
         outside = {f"{log}.checkpoint": note for log, note in day.outside.items()}
         _keep(places.outside, outside)
         if not as_json:
             _tell_day(output, day)
+            if day.rollout is not None and looked is not None:
+                tell_rollout(output, day.rollout, looked)
         with output.progress("entries verified") as progress:
             found = verify_trail(
                 places.trail,
@@ -97,7 +115,10 @@ def demo(
         with output.progress("drills") as progress:
             drill = run_drill(places.trail, outside, places.copies, progress)
         if as_json:
-            output.data(_object(places, day, found, proof, drill, alerts))
+            told = _object(places, day, found, proof, drill, alerts)
+            if day.rollout is not None and looked is not None:
+                told["rollout"] = rollout_object(day.rollout, looked)
+            output.data(told)
         else:
             _tell_rest(output, places, found, proof, drill, alerts)
     is_caught = all(one.caught for one in drill)
@@ -205,8 +226,9 @@ def _told_after(alert: StandingAlert) -> timedelta | None:
 
 
 def _tell_alerts(
-    output: Output, places: _Places, alerts: Sequence[StandingAlert]
+    output: Output, places: _Places, given: Sequence[StandingAlert]
 ) -> None:
+    alerts = [one for one in given if title_of(one.newest.rule_id) is None]
     titles = {one.head.rule_id: one.head.title for one in rules_of(()).set.rules}
     output.line(f"The rules, judged as it went, found {len(alerts)} things to look at:")
     for (severity, title), count in Counter(

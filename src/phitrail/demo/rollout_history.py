@@ -1,27 +1,35 @@
 """The last days of a rollout, recorded through the one door as if the demo had watched them.
 
-What is recorded is what had come by `now`, hour by hour, each hour in one transaction, with
-the time of receipt that it would have had: of a rating that comes three days after its
-answer, the log must say so, or nothing could be compared at equal maturity.
+What is recorded is what had come by `now`, with the time of receipt that it would have had:
+of a rating that comes three days after its answer, the log must say so, or nothing could be
+compared at equal maturity. Records of one hour wait together, so that they share commits.
 
 The trail must have been founded before the first of it (`begin_of`), and nobody may have it
 open.
 """
 
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import TypeAlias
 
 from phitrail.app.running import run_trail
+from phitrail.capture.recorder import Recorder
 from phitrail.capture.text_hash import TextHasher
 from phitrail.demo.notes import Progress
 from phitrail.demo.rollout import serve
 from phitrail.demo.rollout_plan import NEW, OLD, VERSIONS, Plan, Served
-from phitrail.demo.rollout_rows import records_of
+from phitrail.demo.rollout_rows import QualityRecord, records_of
 from phitrail.events.quality import Feedback, QualityEntry
 from phitrail.keys import names
 from phitrail.keys.mac import Mac
+
+Timed: TypeAlias = tuple[datetime, QualityRecord]
+"""A record, and when the log receives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,8 @@ def record_history(
     """
     start = begin_of(now, plan)
     served = serve(seed, replace(plan, first_weekday=start.weekday()))
-    counts = {QualityEntry: 0, Feedback: 0}
-    with run_trail(directory) as running:
+    counts: Counter[type] = Counter()
+    with run_trail(directory) as running, asyncio.Runner() as loop:
         hasher = TextHasher(Mac(running.parts.keys, names.RATER).written)
         made = records_of(
             served, start, lambda rater: hasher.hash(rater, "rater").exact
@@ -90,11 +98,14 @@ def record_history(
             key=lambda one: (one[0].date(), one[0].hour),
         ):
             records = list(hour)
-            running.parts.recorder.record_many(
-                [record for _, record in records], records[-1][0]
-            )
-            for kind in counts:
-                counts[kind] += sum(isinstance(record, kind) for _, record in records)
+            loop.run(_record(running.parts.recorder, records))
+            counts.update(type(record) for _, record in records)
             if progress is not None:
                 progress(sum(counts.values()), total)
     return RolloutHistory(served, start, counts[QualityEntry], counts[Feedback])
+
+
+async def _record(recorder: Recorder, records: Sequence[Timed]) -> None:
+    await asyncio.gather(
+        *(recorder.record_many_async([record], at) for at, record in records)
+    )

@@ -86,8 +86,8 @@ class Worse:
 class Plan:
     """How long the clinic is watched, and how much it asks; Monday is weekday 0."""
 
-    days: int = 14
-    requests: int = 14_000
+    days: int = 21
+    requests: int = 20_000
     rollout_hour: int = 86
     raters: int = 24
     first_weekday: int = 0
