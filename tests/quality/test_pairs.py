@@ -178,6 +178,32 @@ def test_what_comes_later_changes_no_pair_that_is_there(
         assert list(part.candidate) == [p if p < len(part) else -1 for p in kept]
 
 
+RATED = st.lists(st.tuples(st.integers(0, 200), st.integers(-1, 3)), max_size=40)
+
+
+@given(RATED, RATED, st.integers(0, 10))
+def test_a_rater_who_comes_later_changes_no_pair_that_is_there(
+    candidate: list[tuple[int, int]], baseline: list[tuple[int, int]], days: int
+) -> None:
+    """Who rates both versions is known day by day; what was paired stays paired."""
+    arms = [
+        observed(*((at, 1.0, who) for at, who in arm)) for arm in (candidate, baseline)
+    ]
+    early = [
+        observed(*((at, 1.0, who) for at, who in arm if at < 24 * days))
+        for arm in (candidate, baseline)
+    ]
+    whole = plan_ratings(arms[0], arms[1], 20 * DAY_US)
+    part = plan_ratings(early[0], early[1], days * DAY_US)
+
+    if isinstance(part, Plan) and part.is_concurrent and len(part):
+        assert isinstance(whole, Plan)
+        if whole.is_concurrent:
+            assert list(part.closed_us) == list(whole.closed_us[: len(part)])
+            kept = whole.baseline[: len(part.baseline)]
+            assert list(part.baseline) == [p if p < len(part) else -1 for p in kept]
+
+
 @given(ARMS, ARMS, st.integers(1, 4))
 def test_every_pair_has_rows_of_both_and_of_one_group(
     candidate: list[tuple[int, int]], baseline: list[tuple[int, int]], period: int

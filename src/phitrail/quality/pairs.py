@@ -112,13 +112,8 @@ def plan_ratings(
             return Hindrance.RATERS_UNKNOWN
         if known.isdisjoint(base_known):
             return Hindrance.RATERS_DISJOINT
-    both = np.array(sorted(_raters(candidate) & _raters(baseline)), dtype=np.int32)
     arms = [
-        Rows(
-            arm.at_us,
-            np.where(np.isin(arm.rater, both), arm.rater.astype(np.int64), _NO_BLOCK),
-        )
-        for arm in (candidate, baseline)
+        Rows(arm.at_us, arm.rater.astype(np.int64)) for arm in (candidate, baseline)
     ]
     return plan(arms[0], arms[1], DAY_US, until_us)
 
