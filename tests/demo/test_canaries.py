@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from phitrail.app import clock
@@ -24,8 +25,10 @@ from phitrail.events.codes import EventType, Log
 from phitrail.sdk import AuditEvent, connect
 
 NOTES = Path(__file__).parents[3] / "shared/data/phi/mtsdialog_notes.jsonl"
-QUESTIONS = 1500
+QUESTIONS = 500
 LEAST_CHARS = 20
+HEAD = 3
+PIECE = 1 << 22
 PLANTED = "The-patient-said-that-she-fell-eight-years-ago"
 """A sentence in the shape of an id, put where an id is admitted."""
 
@@ -42,17 +45,25 @@ def sentences(texts: Iterable[str]) -> set[str]:
 
 def found_in(places: Iterable[bytes], wanted: set[str]) -> set[str]:
     """Say which of the sentences stand in any of the places, as UTF-8."""
-    # One pass: a text can hold a sentence only if it holds its first 20 bytes.
+    # A text can hold a sentence only where it holds its first three bytes.
     heads: dict[bytes, list[bytes]] = {}
     for sentence in wanted:
         data = sentence.encode()
-        heads.setdefault(data[:LEAST_CHARS], []).append(data)
+        heads.setdefault(data[:HEAD], []).append(data)
+    is_head = np.zeros(1 << 8 * HEAD, dtype=bool)
+    is_head[[int.from_bytes(head, "little") for head in heads]] = True
     found: set[str] = set()
     for place in places:
-        for at in range(len(place) - LEAST_CHARS + 1):
-            for data in heads.get(place[at : at + LEAST_CHARS], ()):
-                if place.startswith(data, at):
-                    found.add(data.decode())
+        for start in range(0, len(place), PIECE):
+            piece = np.frombuffer(place[start : start + PIECE + HEAD - 1], np.uint8)
+            spans = [piece[n : len(piece) - HEAD + 1 + n] for n in range(HEAD)]
+            words = sum(span.astype(np.uint32) << 8 * n for n, span in enumerate(spans))
+            for at in np.flatnonzero(is_head[words]).tolist():
+                found.update(
+                    data.decode()
+                    for data in heads[place[start + at : start + at + HEAD]]
+                    if place.startswith(data, start + at)
+                )
     return found
 
 
@@ -116,6 +127,16 @@ def read_opened(trail_directory: Path) -> Iterator[bytes]:
         for log in Log:
             with closing(trail.parts.reader(log)) as reader:
                 yield from reader.entries(0, reader.size())
+
+
+def test_the_search_finds_what_is_there_across_pieces() -> None:
+    """A search that misses an edge would call a leak clean."""
+    text = b"x" * (PIECE - 7) + PLANTED.encode() + "é".encode() + b"The-patient"
+    assert found_in([text], {PLANTED, PLANTED + "é", "The-patient-is-well-today"}) == {
+        PLANTED,
+        PLANTED + "é",
+    }
+    assert found_in([PLANTED.encode()[:-1], b"", b"Th"], {PLANTED}) == set()
 
 
 def test_nothing_said_is_in_any_file_or_export(day: Day) -> None:

@@ -20,7 +20,7 @@ from phitrail.events.codes import Log
 
 SECOND = 1_000_000
 LATENESS = 40 * SECOND
-CASES = 100
+CASES = 40
 TIMEOUT_S = 300
 if os.environ.get("PHITRAIL_LONG"):
     CASES = 500 if os.environ.get("PHITRAIL_CI") else 2_000

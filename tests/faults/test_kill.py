@@ -20,7 +20,7 @@ from phitrail.app.verification import verify_trail
 from phitrail.app.wiring import open_trail
 from phitrail.tlog.receipt import Receipt
 
-ROUNDS = 20
+ROUNDS = 8
 ROUNDS_LONG = 60 if os.environ.get("PHITRAIL_CI") else 200
 
 

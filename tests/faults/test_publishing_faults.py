@@ -99,7 +99,13 @@ def run_once(directory: Path, fault: Fault, *, is_journal_faulty: bool) -> Drive
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("is_journal_faulty", [False, True], ids=["files", "journal"])
+@pytest.mark.parametrize(
+    "is_journal_faulty",
+    [
+        pytest.param(False, id="files"),
+        pytest.param(True, id="journal", marks=pytest.mark.long),
+    ],
+)
 def test_every_step_of_publishing_may_fail(
     founded: Path, memory_path: Path, kind: Kind, is_journal_faulty: bool
 ) -> None:

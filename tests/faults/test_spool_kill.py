@@ -17,7 +17,7 @@ from tests.sdk.test_spooling import bring_back, story, take_down, until_replayed
 from phitrail.app.verification import verify_trail
 from phitrail.sdk.connect import connect
 
-ROUNDS = 6
+ROUNDS = 3
 PROGRAM = """
 import sys
 from tests.trails import phi_read
