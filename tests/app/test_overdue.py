@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from tests.app.sourced import opened
+from tests.app.test_detecting import judging
 from tests.trails import NOW, event_id, read_leaves
 
 from phitrail.app import clock
 from phitrail.app.config import OverdueSection, Policy, read_tenant, write_config
 from phitrail.app.overdue import OVERDUE, OVERDUE_TWICE, stage_of
 from phitrail.app.overdue_watch import OverdueWatcher
+from phitrail.app.rules import rules_of
 from phitrail.app.table_store import open_store
 from phitrail.app.wiring import Trail, open_trail
 from phitrail.events.alert import Alert
@@ -418,6 +420,33 @@ def test_two_that_look_at_once_record_one_event_each(trail_dir: Path) -> None:
         trail.recorder.record_many(events[0], now)
         other.recorder.record_many(events[1], now + HOUR)
         assert (len(told(trail)), len(overdue_alerts(trail))) == (1, 1)
+
+
+def test_rules_make_alerts_of_it_and_those_of_overdue_alerts_end_there(
+    trail_dir: Path,
+) -> None:
+    """What is told weeks late must be judged all the same, and must not feed itself."""
+    with judging(trail_dir, ()) as one:
+        late = watcher(one.trail)
+        one.record([access(1, NOW, use_case="chart_qa")], NOW)
+        one.look(NOW)
+        for week in (1, 5, 9, 18, 30):
+            now = NOW + week * 7 * DAY
+            late.look(now)
+            one.look(now)
+        leaves = read_leaves(one.trail, Log.SECURITY)
+    titles = {r.head.rule_id: r.head.title for r in rules_of(()).set.rules}
+    found = [
+        titles[leaf.rule_id]
+        for leaf in leaves
+        if isinstance(leaf, Alert) and leaf.state == AlertState.OPEN
+    ]
+
+    assert found == [
+        "Accesses of a use case are not closed",
+        "Nobody disposed of alerts in time",
+        "Nobody disposed of alerts in time",
+    ]
 
 
 def test_a_trail_that_only_begins_is_not_looked_at(trail_dir: Path) -> None:
