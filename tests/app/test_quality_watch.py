@@ -22,7 +22,8 @@ from phitrail.demo.rollout_rows import records_of
 from phitrail.errors import InputError
 from phitrail.events.alert import Alert
 from phitrail.events.codes import AlertState, Log, QualityMetric
-from phitrail.quality.alerts import RULE_PREFIX, Look, moves_of, title_of
+from phitrail.quality.alert_words import RULE_PREFIX, title_of
+from phitrail.quality.alerts import Look, moves_of
 from phitrail.quality.family import COMPARED, Asked
 from phitrail.quality.verdict import Comparison, State
 from phitrail.quality.versions import Pair

@@ -20,7 +20,8 @@ from phitrail.events.alert import Alert
 from phitrail.events.canonical import decode_leaf
 from phitrail.events.codes import Log
 from phitrail.projection.tables import Tables
-from phitrail.quality.alerts import RULE_PREFIX, Look, moves_of
+from phitrail.quality.alert_words import RULE_PREFIX
+from phitrail.quality.alerts import Look, moves_of
 from phitrail.quality.family import Asked, compare_family
 from phitrail.quality.verdict import Comparison
 from phitrail.quality.versions import Pair

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from phitrail.events.alert import Alert
-from phitrail.quality.alerts import CONTAINS, RESPONSE, title_of
+from phitrail.quality.alert_words import CONTAINS, RESPONSE, title_of
 from phitrail.quality.metric import METRICS, SHARE
 
 _MILLION = 1_000_000

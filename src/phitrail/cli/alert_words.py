@@ -12,7 +12,7 @@ from phitrail.app.rules import own_files, rules_of
 from phitrail.cli.times import parse_length, parse_moment
 from phitrail.detect.typed import Rule
 from phitrail.errors import InputError
-from phitrail.quality.alerts import title_of as quality_title
+from phitrail.quality.alert_words import title_of as quality_title
 
 AlertId = Annotated[
     str,

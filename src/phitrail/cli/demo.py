@@ -37,7 +37,7 @@ from phitrail.demo.rollout_plan import Plan
 from phitrail.errors import StorageError
 from phitrail.events.codes import Log
 from phitrail.events.ids import parse_time
-from phitrail.quality.alerts import title_of
+from phitrail.quality.alert_words import title_of
 
 QUESTIONS = 3_000
 REQUESTS = 20_000

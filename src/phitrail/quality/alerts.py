@@ -23,18 +23,11 @@ from phitrail.events.alert import Alert
 from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import AlertState, QualityMetric, Severity
 from phitrail.events.ids import RANDOM_BYTES, format_time, new_uuid7, parse_time
+from phitrail.quality.alert_words import RULE_PREFIX
 from phitrail.quality.metric import METRICS, Metric
 from phitrail.quality.verdict import SHIFT_AFTER_ROLLOUT, Comparison, State
 from phitrail.quality.versions import Pair
 
-RULE_PREFIX: Final = "quality."
-CONTAINS: Final = ("ai_model_version", "use_case")
-"""The fields of such an alert that a containment would go by."""
-RESPONSE: Final = (
-    "See `phitrail quality report` for the size and the hour; ask the owner of the model "
-    "whether to go back to the version before, and contain the version in this use case "
-    "until that is decided."
-)
 _SEVERE: Final = frozenset(
     {
         QualityMetric.POSITIVE_RATE,
@@ -69,14 +62,6 @@ class Look:
     trail_id: str
     as_of: datetime
     family_size: int
-
-
-def title_of(rule_id: str) -> str | None:
-    """Say what an alert of this id is about, or None if it is not of quality."""
-    if not rule_id.startswith(RULE_PREFIX):
-        return None
-    name = rule_id.removeprefix(RULE_PREFIX)
-    return f"A model version is worse than the one before: {name.replace('_', ' ')}"
 
 
 def digest_of(metric: Metric) -> str:

@@ -22,7 +22,7 @@ from phitrail.app.key_due import KeyDueWatcher
 from phitrail.app.overdue_watch import OverdueWatcher
 from phitrail.app.pins import read_pins
 from phitrail.app.pipeline import Pipeline
-from phitrail.app.quality_answers import classic_metrics
+from phitrail.app.quality_watch import QualityWatcher
 from phitrail.app.source_keeping import SourceKeeper
 from phitrail.app.source_watch import SourceWatcher
 from phitrail.app.sources import begin_epoch, read_credential
@@ -79,6 +79,10 @@ class Directory:
             self.parts, is_publishing=lambda: self._pipeline.is_publishing
         )
         self._overdue.start()
+        self._quality = QualityWatcher(
+            self.parts, is_publishing=lambda: self._pipeline.is_publishing
+        )
+        self._quality.start()
         self._detector = Detector(
             self.parts,
             self.trail_id,
@@ -234,6 +238,8 @@ class Directory:
             IntegrityError: tables or log are damaged; the message says what to run.
             StorageError: a file cannot be read.
         """
+        from phitrail.app.quality_answers import classic_metrics  # loads DuckDB
+
         return classic_metrics(self.parts, window, now=now)
 
     def ask_witnesses(self) -> None:
@@ -261,6 +267,7 @@ class Directory:
             rest.callback(self._watcher.close)
             rest.callback(self._keys_due.close)
             rest.callback(self._overdue.close)
+            rest.callback(self._quality.close)
             rest.callback(self._detector.close)
             if self._source is not None:
                 rest.callback(self._source.close)
