@@ -12,6 +12,7 @@ import yaml
 from tests.facts import EVER, patient, person, table
 from tests.trails import NOW, event_id, read_leaves
 
+from phitrail.app.overdue_watch import OverdueWatcher
 from phitrail.app.wiring import Trail, open_trail
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.audit import AuditEvent
@@ -296,7 +297,13 @@ def test_lists_that_cannot_be_read_stop_no_record(
     with closing(open_trail(trail_dir)) as other:
         leaf = recorded(other, read("m1"))
         assert other.facts.failure is not None
+        watcher = OverdueWatcher(other, is_publishing=lambda: True)
+        assert [watcher.look(NOW) for _ in range(2)] == [1, 0]
+        degraded = read_leaves(other, Log.SECURITY)[-1]
     assert leaf.user_state is None
+    assert isinstance(degraded, SecurityEvent)
+    assert degraded.event_type is EventType.DETECTION_DEGRADED
+    assert degraded.reason_code == "facts_unreadable"
 
 
 def test_surnames_join_people_and_patients(trail: Trail) -> None:

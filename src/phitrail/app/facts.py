@@ -8,12 +8,14 @@
    patients without a known care relationship. Where care is not known none is explained.
 4. What the caller gave stays, and is believed: where it says `care_relationship: all`, nothing
    is unexplained; where it gives relations and we know no better, all of them are.
-5. Lists that cannot be read fill nothing: recording goes on, and `failure` says why.
+5. Lists that cannot be read fill nothing: recording goes on, `failure` says why, and whoever
+   publishes records it once (`unreadable`, a `detection_degraded` event).
 6. What the caller gave is checked after this, with the whole leaf. What is no text where one
    must be, or no time, fills nothing here and is refused there.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from phitrail.detect.enrich import Zones
@@ -28,7 +30,9 @@ from phitrail.events.codes import (
     CareRelationship,
     EventType,
     Outcome,
+    Severity,
 )
+from phitrail.events.ids import new_uuid7
 from phitrail.events.security import SecurityEvent
 from phitrail.identity.fact_store import FactFile, FactStore
 from phitrail.identity.facts import FactBook, bits_of, relations_of
@@ -63,6 +67,25 @@ class HouseFacts:
                 _fill(filled, book, record, added, at_us)
         return filled
 
+    def unreadable(self) -> tuple[CallerRecord, ...]:
+        """Say for the log that the lists cannot be read; nothing while they can.
+
+        The event is the same, by its id, until the lists are other ones.
+        """
+        if self._book() is not _EMPTY:
+            return ()
+        at_ns, entropy = self.store.fingerprint()
+        moment = datetime.fromtimestamp(at_ns // 1_000_000 / 1_000, UTC)
+        event = SecurityEvent(
+            event_type=EventType.DETECTION_DEGRADED,
+            event_id=new_uuid7(moment, entropy),
+            severity=Severity.HIGH,
+            reason_code=UNREADABLE,
+            detector="recorder",
+            service_component="phitrail",
+        )
+        return (event,)
+
     def _book(self) -> FactBook:
         try:
             book = self.store.book()
@@ -73,6 +96,7 @@ class HouseFacts:
         return book
 
 
+UNREADABLE = "facts_unreadable"
 _EMPTY = FactBook()
 
 

@@ -10,6 +10,8 @@ or takes over tells nothing a second time, and a crash loses nothing.
    new, nothing is opened.
 3. What a tenant's lists no longer admit is left out of an event, and the event is told.
 
+4. Lists of the house that cannot be read (`app.facts`) are told here too.
+
 A trail that nobody has open is not watched; the next one who opens it tells what was missed.
 """
 
@@ -113,7 +115,7 @@ class OverdueWatcher:
 
             with open_tables(self._trail, now) as tables:
                 self._ledger.read(tables, now)
-        return self._untold(self._ledger.due(now))
+        return self._untold([*self._ledger.due(now), *self._trail.facts.unreadable()])
 
     def _sizes(self) -> dict[Log, int]:
         with closing(self._trail.journal()) as journal:

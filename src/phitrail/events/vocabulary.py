@@ -103,6 +103,7 @@ PRODUCT_TERMS: Mapping[str, frozenset[str]] = {
             "rule_changed",
             "beyond_horizon",
             "state_cap",
+            "facts_unreadable",
             "clock_ahead",
             "clock_behind",
         }

@@ -11,6 +11,7 @@
 4. Tables are read when they are first asked for, not when a trail is opened.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -23,6 +24,7 @@ import msgspec
 from phitrail.durable.files import DurableFiles
 from phitrail.durable.lock import FileLock
 from phitrail.errors import IntegrityError, PhitrailError, StorageError
+from phitrail.events.ids import RANDOM_BYTES
 from phitrail.identity.fact_join import JOIN_KEY_BYTES
 from phitrail.identity.fact_table import FactKind, FactTable, decode_table
 from phitrail.identity.facts import FactBook
@@ -113,6 +115,12 @@ class FactStore:
         if self._failure is not None:
             raise self._failure
         return self._book
+
+    def fingerprint(self) -> tuple[int, bytes]:
+        """Say when the index was written (ns), and ten bytes that change when it does."""
+        inode, written_ns, size = self._look() or (0, 0, 0)
+        said = f"phitrail/facts-index/v1|{inode}|{written_ns}|{size}"
+        return written_ns, hashlib.sha256(said.encode()).digest()[:RANDOM_BYTES]
 
     def is_pending(self) -> bool:
         """Say whether a load may not stand in the log yet; False where that cannot be read."""
