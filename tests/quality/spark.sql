@@ -51,7 +51,19 @@ WITH requests AS (
     f.value,
     f.flag_reason,
     f.supersedes
-  FROM placed AS r
+  FROM (
+    SELECT
+      *
+    FROM placed
+    WHERE
+      request_id IN (
+        SELECT
+          request_id
+        FROM feedback
+        WHERE
+          received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
+      )
+  ) AS r
   JOIN feedback AS f
     ON f.request_id = r.request_id
   WHERE
@@ -472,7 +484,19 @@ WITH requests AS (
     f.value,
     f.flag_reason,
     f.supersedes
-  FROM placed AS r
+  FROM (
+    SELECT
+      *
+    FROM placed
+    WHERE
+      request_id IN (
+        SELECT
+          request_id
+        FROM feedback
+        WHERE
+          received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
+      )
+  ) AS r
   JOIN feedback AS f
     ON f.request_id = r.request_id
   WHERE
