@@ -170,7 +170,7 @@ class Ledger:
                 case EventType.REVIEW_OVERDUE:
                     self._glasses.pop(said.object_id, None)
                 case EventType.DORMANT_USER_ACTIVE:
-                    self._returns.pop(said.user_id, None)
+                    self._returns.pop(said.event_id, None)
                 case _:
                     self._breaches.pop((said.object_id, said.user_id or ""), None)
 
@@ -246,9 +246,8 @@ class Ledger:
             if seen is not None and row["is_live"] and first - seen >= away:
                 back[row["idx"]] = Return(user, first, first - seen)
             self._see(user, _aware(row["last_at"]))
-        self._returns.update(
-            {one.user_id: one for one in _with_access(tables, begin, back)}
-        )
+        for one in _with_access(tables, begin, back):
+            self._returns[dormant_active(one).event_id or ""] = one
 
     def _see(self, user: str, at: datetime) -> None:
         self._seen[user] = max(at, self._seen.get(user, at))
