@@ -264,13 +264,16 @@ class _Lines:
             builder.add(*row.keyed(self._user(row.user), self._patient(row.patient)))
 
     def _resolve(self, rows: Sequence[FactRow]) -> None:
-        unmet: dict[SubjectKey, None] = {}
-        for row in rows:
-            if row.patient:
-                unmet[self._systems.patient, row.patient] = None
-            if "@" in row.user:
-                unmet[self._systems.user, row.user] = None
-        wanted = [one for one in unmet if one not in self._known]
+        """Give the subjects of a batch their surrogates: those not met yet in one commit."""
+        subjects = {(self._systems.patient, row.patient) for row in rows if row.patient}
+        subjects |= {(self._systems.user, row.user) for row in rows if "@" in row.user}
+        wanted: list[SubjectKey] = []
+        for subject in subjects - self._known.keys():
+            cached = self._identity.cached(subject)
+            if cached is None:
+                wanted.append(subject)
+            else:
+                self._known[subject] = cached
         if wanted:
             found = self._identity.resolve(wanted)
             self._known.update(zip(wanted, found, strict=True))
