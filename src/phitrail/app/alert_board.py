@@ -41,7 +41,8 @@ LEVELS = tuple(Severity)
 _STANDING = (
     "SELECT alert_id, min(idx) AS first_idx, arg_min(rule_id, idx) AS rule_id, "
     "arg_min(severity, idx) AS severity, arg_min(received_at, idx) AS received_at, "
-    "arg_min(timestamp_utc, idx) AS opened_at, arg_min(evidence, idx) AS evidence, "
+    "arg_min(timestamp_utc, idx) AS opened_at, "
+    "arg_min(coalesce(list_has_any(evidence, ?), false), idx) AS is_about_overdue, "
     "arg_max(assigned_to, idx) AS assigned_to, arg_max(disposition, idx) AS disposition "
     "FROM security WHERE schema = ? GROUP BY alert_id"
 )
@@ -165,9 +166,9 @@ def list_alerts(
     from phitrail.app.tables import open_tables  # noqa: PLC0415 - loads DuckDB
 
     with open_tables(trail, now) as tables:
-        rows = tables.ask(_STANDING, [ALERT_SCHEMA]).to_pylist()
         told = tables.ask(_OVERDUE, [EventType.ALERT_OVERDUE]).to_pylist()
-        stages = _stages(rows, told, now, trail.policy.overdue)
+        rows = tables.ask(_STANDING, [sorted(_entries(told)), ALERT_SCHEMA]).to_pylist()
+        stages = _stages(rows, now, trail.policy.overdue)
         fitting = [row for row in rows if _fits(row, wanted)]
         found = [
             row
@@ -277,16 +278,15 @@ def _stands(row: Row, wanted: AlertFilter, stage: int) -> bool:
 
 
 def _stages(
-    rows: Iterable[Row], told: Iterable[Row], now: datetime, settings: OverdueSection
+    rows: Iterable[Row], now: datetime, settings: OverdueSection
 ) -> dict[str, int]:
     """Say how often the time of each undisposed alert has passed."""
-    own = _entries(told)
     return {
         row["alert_id"]: stage_of(
             Severity(row["severity"]), _aware(row["received_at"]), now, settings
         )
         for row in rows
-        if row["disposition"] is None and own.isdisjoint(row["evidence"] or ())
+        if row["disposition"] is None and not row["is_about_overdue"]
     }
 
 
