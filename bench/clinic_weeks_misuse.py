@@ -15,6 +15,7 @@ from bench.clinic_weeks_house import (
     HOUR_US,
     MINUTE_US,
     SECOND_US,
+    START_US,
     Patient,
     User,
 )
@@ -76,9 +77,13 @@ class Cast:
         return found
 
     def strangers(self, user: User, at_us: int, count: int) -> list[Patient]:
-        """Pick patients whom the user does not care for."""
-        known = self.clinic.encounters.is_known
-        drawn = self.draw.sample(self.clinic.house.patients, count + 40)
+        """Pick patients whom the user does not care for, of those who are or were there."""
+        clinic, known = self.clinic, self.clinic.encounters.is_known
+        day = min((at_us - START_US) // DAY_US, clinic.weeks * 7 - 1)
+        there = clinic.encounters.near_day[max(0, day)]
+        if len(there) < count + 40:
+            there = clinic.house.patients
+        drawn = self.draw.sample(there, count + 40)
         return [one for one in drawn if not known(user, one, at_us)][:count]
 
 

@@ -72,9 +72,11 @@ class Rota:
 
     def is_on_leave(self, user: User, at_us: int) -> bool:
         """Say whether a user is away in that week."""
-        # A leave begins at noon on Monday: the night shift of the week before is over then.
-        noon_us = START_US + 17 * HOUR_US
-        return (user.number, (at_us - noon_us) // (7 * DAY_US)) in self.leave
+        # From Monday noon, when the last night shift is over, to before the first early one.
+        week, within_us = divmod(at_us - START_US, 7 * DAY_US)
+        is_begun = within_us >= 17 * HOUR_US
+        ended = (user.number, week - 1) in self.leave and within_us < 9 * HOUR_US
+        return ended or (is_begun and (user.number, week) in self.leave)
 
 
 def make_rota(draw: random.Random, users: Sequence[User], weeks: int) -> Rota:
