@@ -17,7 +17,7 @@ from phitrail.quality.as_of import AsOf
 from phitrail.quality.metric import METRICS
 from phitrail.quality.observations import read_observations
 from phitrail.quality.sql import Scope
-from phitrail.quality.summary import summarize
+from phitrail.quality.summary import count_unmatched, summarize
 from phitrail.quality.windows import parse_grouping
 
 
@@ -113,6 +113,26 @@ def test_a_rating_supersedes_none_of_another_request() -> None:
     log += [rating(10, 1, 1, "negative"), rating(11, 2, 2, supersedes=10)]
 
     assert positive(log, AsOf(at(9))) == (2, 0.5)
+
+
+def test_a_rating_without_its_request_is_counted_until_the_request_comes() -> None:
+    """Ratings may come first; one that finds no request ever says that requests are lost."""
+    log = [
+        request(1, 1),
+        rating(2, of=1, received=2),
+        rating(3, of=4, received=3),
+        rating(5, of=9, received=3, value="negative"),
+        request(4, 2.5, received=6),
+    ]
+
+    def unmatched(hours: float, since: float | None = None) -> int:
+        begin = None if since is None else at(since)
+        scope = Scope(view=AsOf(at(hours)), since=begin)
+        return count_unmatched(open_log(log), scope)
+
+    assert [unmatched(hours) for hours in (2, 3, 5.9, 6)] == [0, 2, 2, 1]
+    assert unmatched(6, since=3) == 0
+    assert positive(log, AsOf(at(6))) == (2, 1.0)
 
 
 def test_a_view_needs_a_zone_and_no_negative_age() -> None:

@@ -8,7 +8,7 @@
 """
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +20,7 @@ from phitrail.events.codes import Log, QualityMetric
 from phitrail.quality.as_of import AsOf
 from phitrail.quality.metric import CLASSIC, METRICS, Kind
 from phitrail.quality.sql import Scope
-from phitrail.quality.summary import Summary, summarize
+from phitrail.quality.summary import Summary, count_unmatched, summarize
 from phitrail.quality.windows import TOGETHER, Dimension, Grouping
 
 MOST_HOURS: Final = 24 * 366 * 20
@@ -28,7 +28,7 @@ MOST_HOURS: Final = 24 * 366 * 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked; `as_of` is now where it is not said."""
+    """What is asked; `as_of` is now where it is not said, unmatched ratings if wanted."""
 
     window: timedelta
     as_of: datetime | None = None
@@ -36,6 +36,7 @@ class Asked:
     metrics: tuple[QualityMetric, ...] = tuple(METRICS)
     only: tuple[tuple[Dimension, str], ...] = ()
     grouping: Grouping = TOGETHER
+    has_unmatched: bool = False
 
     def scope(self, now: datetime) -> Scope:
         """Say what that is in the tables.
@@ -71,7 +72,10 @@ def answer_quality(trail: Trail, asked: Asked, *, now: datetime) -> Summary:
         size = journal.head(Log.QUALITY.value).size
     check_rows(trail, Log.QUALITY, range(size))
     with open_tables(trail, now) as tables:
-        return summarize(tables, scope)
+        found = summarize(tables, scope)
+        if not asked.has_unmatched:
+            return found
+        return replace(found, unmatched=count_unmatched(tables, scope))
 
 
 def classic_metrics(

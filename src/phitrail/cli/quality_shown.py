@@ -55,6 +55,7 @@ def measure(
         metrics=metrics,
         only=read.only,
         grouping=read.grouping,
+        has_unmatched=True,
     )
     asked.scope(now)
     with run_for_reading(trail, by=by, break_glass=break_glass) as running:
@@ -74,7 +75,8 @@ def summary_object(measured: Summary) -> Mapping[str, object]:
         }
         for cell in measured.cells
     ]
-    return {**scope_object(measured), "cells": cells}
+    told = {**scope_object(measured), "cells": cells}
+    return told | {"unmatched_ratings": measured.unmatched}
 
 
 def print_summary(output: Output, measured: Summary) -> None:
@@ -99,6 +101,11 @@ def print_summary(output: Output, measured: Summary) -> None:
             ],
         )
     output.say(write_scope(measured))
+    if measured.unmatched:
+        output.say(
+            f"{measured.unmatched:,} ratings of that time name a request that was not in "
+            "the log; they are in no metric"
+        )
 
 
 # --- a trend ---

@@ -10,7 +10,8 @@
 4. Of ratings that supersede each other, the last one within these bounds counts; so does
    the last one of a rater who rates one request again. Last is what stands last in the log.
    A superseding rating that came too late leaves the older one standing.
-5. A rating belongs to the first request of its id.
+5. A rating belongs to the first request of its id. One whose request is not known, or not
+   yet, is in no metric; `unmatched` counts it.
 
 What is written here is SQL over the views `model_requests`, `feedback` and `rollouts`, in
 the dialect of DuckDB, and of it what other engines have too (`quality.sql`).
@@ -106,6 +107,16 @@ class AsOf:
             "GROUP BY idx, rater HAVING count(*) > 1) AS n "
             "ON n.idx = k.idx AND n.rater = k.rater "
             "WHERE n.newest IS NULL OR n.newest = k.rating_idx"
+        )
+
+    def unmatched(self, since: datetime | None = None) -> str:
+        """Write how many ratings came, after `since`, of requests that were not known."""
+        after = "" if since is None else f" AND f.received_at > {moment(since)}"
+        return (
+            "SELECT count(*) AS n FROM feedback AS f "
+            f"WHERE f.received_at <= {moment(self.as_of)}{after} AND NOT EXISTS ("
+            "SELECT 1 FROM model_requests AS r WHERE r.request_id = f.request_id "
+            f"AND r.received_at <= {moment(self.as_of)})"
         )
 
 

@@ -64,11 +64,27 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was asked, what came of it, and up to which sizes of the logs."""
+    """What was asked, what came of it, and up to which sizes of the logs.
+
+    `unmatched` counts the ratings that came in that time and name no request that was known;
+    None where that was not asked.
+    """
 
     scope: Scope
     cells: tuple[Cell, ...]
     sizes: Mapping[str, int]
+    unmatched: int | None = None
+
+
+def count_unmatched(tables: Tables, scope: Scope) -> int:
+    """Count the ratings of the window that name no request that was known.
+
+    Raises:
+        InputError: it took too long.
+        StorageError: a file cannot be read.
+    """
+    asked = scope.view.unmatched(scope.since)
+    return int(tables.ask(asked, timeout_s=TIMEOUT_S)["n"][0].as_py())
 
 
 def summarize(tables: Tables, scope: Scope) -> Summary:
