@@ -17,7 +17,12 @@ from itertools import islice
 from phitrail.detect.episode import Course, Episode
 from phitrail.detect.match import Row
 from phitrail.detect.reads import Key, Reads, group_of, key_of
-from phitrail.detect.tail_state import GroupState, JudgeState
+from phitrail.detect.tail_state import (
+    GroupState,
+    JudgeState,
+    pack_groups,
+    unpack_groups,
+)
 from phitrail.detect.typed import COUNTING, Bound, Compare, Correlation, Kind
 from phitrail.detect.windows import LATE, MOST_STALE, Instant, Window, make_window
 
@@ -174,7 +179,7 @@ class Judge:
         return JudgeState(
             self._edge,
             self.windows,
-            tuple(_dump_group(key, held) for key, held in self.groups.items()),
+            pack_groups(_dump_group(key, held) for key, held in self.groups.items()),
             self._counted_id,
             tuple((group_of(key), value) for key, value in self._counted),  # type: ignore[misc]  # texts and numbers
         )
@@ -184,7 +189,8 @@ class Judge:
         self._edge, self.windows = state.edge, state.windows
         self._counted_id = state.counted_id
         self._counted = {(key_of(group), value) for group, value in state.counted}
-        return [one for group in state.groups for one in self._load_group(group)]
+        groups = unpack_groups(state.groups)
+        return [one for group in groups for one in self._load_group(group)]
 
     def _load_group(self, state: GroupState) -> list[Episode]:
         rule, key = self.rule, key_of(state.group)

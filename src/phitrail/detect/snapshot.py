@@ -14,11 +14,17 @@ import msgspec
 
 from phitrail.detect.digest import digest_of
 from phitrail.detect.tail import Episode, Tail
-from phitrail.detect.tail_state import MissingState, SourceState, TailState, Told
+from phitrail.detect.tail_state import (
+    MissingState,
+    SourceState,
+    TailState,
+    Told,
+    unpack_groups,
+)
 from phitrail.detect.typed import Correlation, Rule
 from phitrail.errors import IntegrityError
 
-FORM = "phitrail/tail/v2"
+FORM = "phitrail/tail/v3"
 
 
 class _Snapshot(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -74,23 +80,29 @@ def load_tail(
     Raises:
         IntegrityError: it is of another version, or damaged.
     """
-    snapshot = None
+    restored = None
     try:
         snapshot = _DECODER.decode(data)
+        if snapshot.form == FORM:
+            restored = _restored(tail, snapshot, name)
     except (msgspec.MsgspecError, ValueError):
-        snapshot = None
-    if snapshot is None or snapshot.form != FORM:
+        restored = None
+    if restored is None:
         raise IntegrityError(
             "the state of detection is of another version, or damaged; remove "
             "state/detect.db, and it begins anew from the log"
         )
+    return restored
+
+
+def _restored(tail: Tail, snapshot: _Snapshot, name: Callable[[Rule], str]) -> Restored:
     episodes = tail.load(snapshot.tail, name)
     known = {name(rule) for rule in tail.rules()}
     orphans = tuple(
         one.told
         for place, judge in snapshot.tail.judges.items()
         if place not in known
-        for group in judge.groups
+        for group in unpack_groups(judge.groups)
         for one in group.episodes
         if one.told is not None
     )

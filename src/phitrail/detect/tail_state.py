@@ -4,6 +4,9 @@ A judge's state stands under its rule's id and the digest of what it means: a ru
 something else begins anew. Times are microseconds since 1970, in the byte order of this host.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
 import msgspec
 
 from phitrail.events.alert import Alert
@@ -50,12 +53,36 @@ class GroupState(_State):
     seen: bytes = b""
 
 
+PACKED = 1_000
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple[GroupState, ...])
+
+
+def pack_groups(groups: Iterable[GroupState]) -> tuple[bytes, ...]:
+    """Write groups as they are made: a million of them are never there at once."""
+    packs, left = [], iter(groups)
+    while pack := tuple(islice(left, PACKED)):
+        packs.append(_ENCODER.encode(pack))
+    return tuple(packs)
+
+
+def unpack_groups(packs: Iterable[bytes]) -> Iterator[GroupState]:
+    """Read groups one pack after the other.
+
+    Raises:
+        msgspec.MsgspecError: a pack is damaged.
+    """
+    for pack in packs:
+        yield from _DECODER.decode(pack)
+
+
 class JudgeState(_State):
     """One correlation at work."""
 
     edge: int | None
     windows: int
-    groups: tuple[GroupState, ...]
+    groups: tuple[bytes, ...]
+    """Its groups, `PACKED` in each of these (`pack_groups`)."""
     counted_id: str = ""
     counted: tuple[tuple[tuple[str, ...], str | int], ...] = ()
 
