@@ -8,13 +8,13 @@ that were opened before.
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
+from bench.guard_fresh import memory_mb
 from bench.made_tables import DAYS, START_US, make_tables, open_made
 from phitrail.app.config import Policy
 from phitrail.app.overdue_ledger import Ledger
@@ -59,8 +59,7 @@ def _measure(directory: Path, segments: tuple[Segment, ...]) -> None:
         ledger.read(tables, end + timedelta(hours=2))
         _tell(f"next look, {NEW_ROWS:,} new rows, round {number + 1}", begun, cpu)
         tables.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"peak memory: {peak} MiB")
+    print(f"peak memory: {memory_mb('VmHWM')} MB")
 
 
 def _tell(what: str, begun: float, cpu: float) -> None:

@@ -39,10 +39,13 @@ LEAST_PREFIX = 6
 MOST_LISTED = 1_000
 LEVELS = tuple(Severity)
 _STANDING = (
+    f"WITH about AS (SELECT alert_id FROM (SELECT alert_id, unnest(evidence) AS entry "
+    f"FROM security WHERE state = 'open') SEMI JOIN (SELECT '{Log.SECURITY}:' || idx AS "
+    f"entry FROM security WHERE event_type = '{EventType.ALERT_OVERDUE}') USING (entry)) "
     "SELECT alert_id, min(idx) AS first_idx, arg_min(rule_id, idx) AS rule_id, "
     "arg_min(severity, idx) AS severity, arg_min(received_at, idx) AS received_at, "
     "arg_min(timestamp_utc, idx) AS opened_at, "
-    "arg_min(coalesce(list_has_any(evidence, ?), false), idx) AS is_about_overdue, "
+    "alert_id IN (SELECT alert_id FROM about) AS is_about_overdue, "
     "arg_max(assigned_to, idx) AS assigned_to, arg_max(disposition, idx) AS disposition "
     "FROM security WHERE schema = ? GROUP BY alert_id"
 )
@@ -166,8 +169,7 @@ def list_alerts(
     from phitrail.app.tables import open_tables  # noqa: PLC0415 - loads DuckDB
 
     with open_tables(trail, now) as tables:
-        told = tables.ask(_OVERDUE, [EventType.ALERT_OVERDUE]).to_pylist()
-        rows = tables.ask(_STANDING, [sorted(_entries(told)), ALERT_SCHEMA]).to_pylist()
+        rows = tables.ask(_STANDING, [ALERT_SCHEMA]).to_pylist()
         stages = _stages(rows, now, trail.policy.overdue)
         fitting = [row for row in rows if _fits(row, wanted)]
         found = [
