@@ -3,7 +3,7 @@
 Every number of false alarms is of runs in which nothing is worse and in which somebody looks
 after every single pair. It comes with its number of runs and Wilson's interval at 95%.
 
-    make bench PART=quality_statistics ARGS="--runs 1000 --json statistics.json"
+    make bench PART=quality ARGS="--part statistics --runs 1000 --json statistics.json"
 """
 
 import argparse
@@ -166,6 +166,18 @@ def found(first: Integers) -> str:
     return f"{share(len(hits), len(first))}{median}"
 
 
+def sign_offs(runs: int) -> Iterable[list[str]]:
+    """Say how often and how soon "worse by .02" is refuted; in the first row it is true."""
+    for now in (0.80, 0.82, 0.84):
+        rng = np.random.default_rng(SEED + 6)
+        baseline, candidate = (
+            votes(rng, runs, 0.82, VOTES),
+            votes(rng, runs, now, VOTES),
+        )
+        first = first_at(candidate - baseline, -LEAST_EFFECT, LOG_20)
+        yield [f"0.82 to {now:.2f}", found(first)]
+
+
 def clinic_power(runs: int) -> Iterable[list[str]]:
     """The same drops among people who differ: 20 raters, 60 days, rater and day effects."""
     for drop in (0.05, 0.10):
@@ -323,6 +335,11 @@ def main() -> None:
             f"A drop in ratings: found, and median ratings a version, {runs} runs",
             ["drop", peeked, "betting, any drop", "betting, by more than .02"],
             lambda: power(runs),
+        ),
+        (
+            f"Signed off as not worse by .02, up to 4,000 ratings, {runs} runs",
+            ["ratings", "signed off"],
+            lambda: sign_offs(runs),
         ),
         (
             f"The same among 20 raters in 60 days (rater ICC .1, day ICC .05), {runs} runs",
