@@ -59,7 +59,7 @@ def _measure(directory: Path, segments: tuple[Segment, ...]) -> None:
         ledger.read(tables, end + timedelta(hours=2))
         _tell(f"next look, {NEW_ROWS:,} new rows, round {number + 1}", begun, cpu)
         tables.close()
-    print(f"peak memory: {memory_mb('VmHWM')} MB")
+    print(f"peak memory: {memory_mb('VmHWM'):.0f} MB")
 
 
 def _tell(what: str, begun: float, cpu: float) -> None:

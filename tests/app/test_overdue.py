@@ -1,5 +1,6 @@
 """What did not happen in time is told, once, whoever looks and however often."""
 
+import threading
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from phitrail.events.codes import (
 )
 from phitrail.events.ids import new_uuid7
 from phitrail.events.security import SecurityEvent
+from phitrail.sdk.connect import connect
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -488,6 +490,17 @@ def test_the_thread_looks_where_this_process_publishes(trail_dir: Path) -> None:
         assert len(told(trail)) == 1
 
     assert busy.failure is None
+
+
+def test_a_program_that_has_the_trail_open_looks(trail_dir: Path) -> None:
+    """Nobody starts anything beside it."""
+    before = {thread.name for thread in threading.enumerate()}
+    with connect(trail_dir):
+        during = {thread.name for thread in threading.enumerate()} - before
+    after = {thread.name for thread in threading.enumerate()}
+
+    assert "phitrail overdue" in during
+    assert "phitrail overdue" not in after - before
 
 
 def test_an_alert_of_no_urgency_is_never_overdue() -> None:
