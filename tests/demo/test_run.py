@@ -106,6 +106,26 @@ def test_every_request_closes_once_as_planned(job: Job) -> None:
         assert outcomes[ask.request_id] == OUTCOME_OF[ask.ending]
 
 
+def test_every_answer_leaves_what_was_measured_of_it(job: Job) -> None:
+    """The demo shows how an application fills an entry; an empty one teaches nothing."""
+    with (
+        closing(open_trail(job.directory)) as parts,
+        closing(parts.reader(Log.QUALITY)) as reader,
+    ):
+        leaves = [*reader.entries(1, reader.size())]
+    entries = [msgspec.json.decode(leaf) for leaf in leaves]
+    answered = [one for one in entries if one["finish_reason"] == "stop"]
+    asked = [ask for ask in job.plan if ask.ending is not Ending.DENIED]
+    streamed = [ask for ask in asked if ask.ending is Ending.STREAMED]
+
+    assert len(entries) == len(asked)
+    for one in answered:
+        assert {"input_tokens", "output_tokens", "retrieved_count"} <= one.keys()
+        assert one["retrieved_count"] >= len(one.get("retrieved_document_hashes", ()))
+    timed = [one for one in entries if "time_to_first_token_us" in one]
+    assert len(timed) >= len(streamed) > 0
+
+
 def test_records_are_counted_as_they_stand_in_the_log(job: Job) -> None:
     """The count that the demo prints must be the count an auditor finds."""
     named = [

@@ -5,7 +5,8 @@ order that the product promises:
 1. `access` names who asks, in what role, and why.
 2. `retrieved` makes durable which records were opened, before their text goes on.
 3. `infer` makes durable which model is asked, before it is.
-4. `release` or `stream` lets the answer go, its closing durable first. Where the trail has a
+4. `measure` says what is known of the model's work, in numbers.
+5. `release` or `stream` lets the answer go, its closing durable first. Where the trail has a
    guard, `retrieved` has said who the patients are, so that the answer may name them; a short
    answer then comes in one piece, and a reader who meant to leave early has all of it.
 Whoever is not on the care team gets no access at all; that is recorded as denied.
@@ -25,6 +26,7 @@ from itertools import islice
 from phitrail.demo.assistant import (
     MODEL_ID,
     MODEL_VERSION,
+    NO_ANSWER,
     RetrievalAssistant,
     split_deltas,
 )
@@ -32,7 +34,7 @@ from phitrail.demo.charts import write_guidelines
 from phitrail.demo.clinic import COMPONENTS, REASON_CODES, Clinic, Patient
 from phitrail.demo.notes import Note, Progress
 from phitrail.demo.questions import Ask, Ending, plan_questions
-from phitrail.events.codes import Action, Outcome, PurposeOfUse
+from phitrail.events.codes import Action, FinishReason, Outcome, PurposeOfUse
 from phitrail.sdk import Access, AuditEvent, EventType, Protected, Receipt, Trail
 
 _KEPT_RECEIPTS = 5
@@ -162,6 +164,16 @@ class _Desk:
             if ask.ending is Ending.FAILED:
                 raise ModelUnavailableError
             answer = assistant.answer(ask.text, found)
+            access.measure(
+                input_tokens=_tokens(ask.text, *(note.text for note in found)),
+                output_tokens=_tokens(answer),
+                document_ids=[note.note_id for note in found if not note.mrn],
+                retrieved_count=len(found),
+                citation_count=len(found) if answer != NO_ANSWER else 0,
+                finish_reason=FinishReason.STOP,
+                cache_hit=False,
+                refused=answer == NO_ANSWER,
+            )
             ending = _let_go(access, answer, ask.ending)
         return _Served(ask, ending, answer, len(records), receipt)
 
@@ -215,6 +227,11 @@ class _Desk:
             )
         )
         return _Served(ask, ask.ending)
+
+
+def _tokens(*texts: str) -> int:
+    """Count words: what this assistant reads and writes has no other tokens."""
+    return sum(len(text.split()) for text in texts)
 
 
 def _let_go(access: Access, answer: str, ending: Ending) -> Ending:
