@@ -90,6 +90,7 @@ def open_faulty(directory: Path, *, journal: Connect, identity: Connect) -> Trai
         TextHasher(Mac(keys, names.TEXT_HASH).written),
         appender,
         subjects,
+        wiring.wire_facts(directory, tenant, log_keys),
     )
 
 
