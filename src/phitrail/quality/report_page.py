@@ -27,14 +27,14 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
   max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; }
 h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; width: 100%; font-size: .87rem; }
+table { border-collapse: collapse; min-width: 40rem; font-size: .87rem; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #e5e5e5;
   vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .decision { border-left: 4px solid #1a1a1a; padding: .4rem .8rem; background: #f5f5f5; }
 .state { white-space: nowrap; font-weight: 600; }
 .small, figcaption { color: #444; font-size: .82rem; }
-figure { margin: 1rem 0; } img { max-width: 100%; }
+figure { margin: 1rem 0; } img { max-width: 92vw; height: auto; }
 code { font-size: .82em; overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; } figure, tr { break-inside: avoid; } }
 """
