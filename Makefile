@@ -13,6 +13,8 @@ ORACLES = .venv/oracles
 TRAIN = .venv/train
 MODEL = src/phitrail/guard/data/tagger.npz
 PRESIDIO = .venv/presidio
+SIGMA = .venv/sigma
+SPARK = .venv/spark
 VAULTS = .venv/vaults
 QUALITY_PEERS = .venv/quality-peers
 
@@ -43,6 +45,10 @@ bench: $(TEST)/ready  ## medians and ratios in one run: make bench PART=log
 presidio: $(PRESIDIO)/ready  ## set up what the guard is compared with; bench and tests find it
 
 quality-peers: $(QUALITY_PEERS)/ready  ## set up what change points are compared with; bench finds it
+
+sigma: $(SIGMA)/ready  ## set up what the tail is compared with; make bench PART=detect finds it
+
+spark: $(SPARK)/ready  ## set up Spark, for the tests of the SQL of rules; Java 17 must be here
 
 docs: $(TEST)/ready  ## write the generated parts of docs/ anew
 	$(TEST)/bin/python -m scripts.make_records_doc
@@ -98,4 +104,14 @@ $(PRESIDIO)/ready: requirements/presidio.txt pyproject.toml
 $(QUALITY_PEERS)/ready: requirements/quality_peers.txt
 	$(PYTHON) -m venv $(QUALITY_PEERS)
 	$(QUALITY_PEERS)/bin/python $(PIP) install --require-hashes -r requirements/quality_peers.txt
+	touch $@
+
+$(SIGMA)/ready: requirements/sigma.txt
+	$(PYTHON) -m venv $(SIGMA)
+	$(SIGMA)/bin/python $(PIP) install --require-hashes -r requirements/sigma.txt
+	touch $@
+
+$(SPARK)/ready: requirements/spark.txt
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/python $(PIP) install --require-hashes -r requirements/spark.txt
 	touch $@

@@ -14,3 +14,5 @@ compile 3.11 --output-file requirements/vaults.txt requirements/vaults.in
 compile 3.11 --output-file requirements/train.txt requirements/train.in
 compile 3.11 --output-file requirements/presidio.txt --extra presidio requirements/run.in requirements/presidio.in pyproject.toml
 compile 3.11 --output-file requirements/quality_peers.txt requirements/quality_peers.in
+compile 3.11 --output-file requirements/sigma.txt requirements/sigma.in
+compile 3.11 --output-file requirements/spark.txt requirements/spark.in
