@@ -1,6 +1,7 @@
 """Rules that change while others are judged: no blind time, and nothing told twice."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -112,6 +113,28 @@ def test_a_crash_after_a_change_tells_nothing_twice(trail_dir: Path) -> None:
 
         assert one.alerts() == first
         assert [alert.state for alert in first] == ["open", "close", "open"]
+
+
+def test_an_alert_that_a_crash_forgot_is_closed_with_its_rule(trail_dir: Path) -> None:
+    """What was told after the last snapshot stands in the log alone."""
+    with judging(trail_dir) as one:
+        one.record([refusal(9, NOW, "u2")], NOW)
+        one.look(NOW)
+        one.engine.save()
+        one.record([refusal(n, NOW) for n in range(3)], NOW)
+        one.look(NOW)  # told, and then it is killed
+    with judging(trail_dir, rule_file("10m")) as one:
+        first = one.alerts()
+    with judging(trail_dir, rule_file("10m")) as one:
+        one.look(NOW)
+
+        assert one.alerts() == first
+    assert Counter((alert.state, alert.rule_digest) for alert in first) == {
+        ("open", first[0].rule_digest): 1,
+        ("close", first[0].rule_digest): 1,
+        ("open", first[-1].rule_digest): 1,
+    }
+    assert first[0].rule_digest != first[-1].rule_digest
 
 
 def test_too_many_rows_are_not_read_and_it_is_said(trail_dir: Path) -> None:

@@ -1,6 +1,7 @@
 """What the log is told of an episode: moves that follow from rows alone."""
 
-from phitrail.detect.alerts import AlertBook, Cause, entry_of, ref_of
+from phitrail.detect.alert_marks import entry_of, ref_of
+from phitrail.detect.alerts import AlertBook, Cause
 from phitrail.detect.rule import read_rules
 from phitrail.detect.tail import Tail
 from phitrail.events.alert import Alert

@@ -24,6 +24,9 @@ from phitrail.sdk.connect import connect
 
 ROUNDS = 5
 MOST_LINES = 400
+MOST_LINES_OF_CHANGES = 60
+SPANS = ("1h", "2h")
+ROUNDS_OF_CHANGES = 10 if os.environ.get("PHITRAIL_CI") else 60
 MOST_LINES_OF_FORKS = (10, 30, 30, 30, 30, 200)
 ROUNDS_LONG = 40 if os.environ.get("PHITRAIL_CI") else 1_000
 
@@ -119,6 +122,39 @@ def kill_forks(directory: Path, rounds: int, seed: int) -> None:
     check_alerts(directory)
 
 
+def kill_changes(directory: Path, rounds: int, seed: int) -> None:
+    """Kill programs whose rule is changed, and changed back, each time they begin."""
+    begin(directory)
+    chance = random.Random(seed)
+    number = 0
+    with Nursery(directory) as nursery:
+        for turn in range(rounds):
+            write_rules(directory, SPANS[turn % 2])
+            lines = chance.randrange(1, MOST_LINES_OF_CHANGES)
+            number = nursery.run_until_killed(number, lines)
+    while missing(directory):
+        with connect(directory):
+            pass
+    leaves = alert_moves(directory)
+    opened = Counter(one.alert_id for one in leaves if one.state == AlertState.OPEN)
+    newest = {one.alert_id: one for one in leaves if one.rule_id == MANY}
+    standing = Counter(
+        one.user_id for one in newest.values() if one.state != AlertState.CLOSE
+    )
+    refused = refusals_of(directory)
+    assert [one for one, count in opened.items() if count > 1] == []
+    assert len({one.rule_digest for one in newest.values()}) == len(SPANS)
+    assert standing == Counter(dict.fromkeys(refused, 1))
+
+
+def write_rules(directory: Path, span: str) -> None:
+    """Write the rules with another span, as an editor does: at once."""
+    place = directory / "rules" / "refusals.yml"
+    beside = place.with_suffix(".new")
+    beside.write_text(RULES.replace("timespan: 10m", f"timespan: {span}"))
+    beside.replace(place)
+
+
 def check_alerts(directory: Path) -> None:
     """Let what is left be judged, and hold all alerts to the events."""
     while missing(directory):
@@ -145,16 +181,19 @@ def missing(directory: Path) -> bool:
     return report is None or report.standing.batch.end(Log.SECURITY) < with_all
 
 
-def alerts_of(directory: Path) -> tuple[Counter[str], list[str]]:
-    """Count the alerts that were opened, by rule; list those that were opened twice."""
+def alert_moves(directory: Path) -> list[Alert]:
+    """List what the log was told of alerts."""
     trail = open_trail(directory)
     try:
         leaves = read_leaves(trail, Log.SECURITY)
     finally:
         trail.close()
-    opened = [
-        one for one in leaves if isinstance(one, Alert) and one.state == AlertState.OPEN
-    ]
+    return [one for one in leaves if isinstance(one, Alert)]
+
+
+def alerts_of(directory: Path) -> tuple[Counter[str], list[str]]:
+    """Count the alerts that were opened, by rule; list those that were opened twice."""
+    opened = [one for one in alert_moves(directory) if one.state == AlertState.OPEN]
     times = Counter(one.alert_id for one in opened)
     return (
         Counter(one.rule_id for one in opened),
@@ -190,3 +229,12 @@ def test_kill_9_loses_and_doubles_no_alert(trail_dir: Path) -> None:
 def test_kill_9_loses_and_doubles_no_alert_for_long(trail_dir: Path) -> None:
     """The same, often enough to meet the rare moments."""
     kill_forks(trail_dir, ROUNDS_LONG, seed=2)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_kill_9_amid_changes_of_a_rule_loses_and_doubles_no_alert(
+    trail_dir: Path,
+) -> None:
+    """A deployment that fails halfway must not page everybody twice, nor blind a rule."""
+    kill_changes(trail_dir, ROUNDS_OF_CHANGES, seed=3)

@@ -21,7 +21,8 @@ from phitrail.app.overdue import stage_of
 from phitrail.app.reading import record_read
 from phitrail.app.rules import ALERT_SCHEMA
 from phitrail.app.wiring import Trail
-from phitrail.detect.alerts import JOINED, SUBJECTS
+from phitrail.detect.alert_marks import JOINED
+from phitrail.detect.alerts import SUBJECTS
 from phitrail.errors import InputError
 from phitrail.events.alert import Alert
 from phitrail.events.canonical import decode_leaf

@@ -20,7 +20,7 @@ import msgspec
 
 from phitrail.app.documents import open_document
 from phitrail.app.wiring import Trail
-from phitrail.detect.alerts import entry_of, time_of
+from phitrail.detect.alert_marks import entry_of, time_of
 from phitrail.detect.tail_state import MissingState
 from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import EventType

@@ -30,11 +30,13 @@ from phitrail.app.detect_state import (
     Gap,
     Standing,
 )
-from phitrail.app.detect_warm import WarmUp
+from phitrail.app.detect_warm import WarmUp, alerts_since
 from phitrail.app.documents import keep_document
 from phitrail.app.rules import TrailRules, reads_alerts
 from phitrail.app.wiring import Trail
-from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause, close_orphan, ref_of
+from phitrail.detect.alert_marks import ref_of
+from phitrail.detect.alert_said import close_orphans
+from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause
 from phitrail.detect.digest import digest_of
 from phitrail.detect.enrich import Zones
 from phitrail.detect.snapshot import dump_tail, load_tail, name_of
@@ -166,7 +168,8 @@ class Engine:
         self._clock.load(restored.sources)
         self._missing.load(*restored.missing)
         self._book.take_over(restored.episodes)
-        self._waiting += [close_orphan(told) for told in restored.orphans]
+        said = alerts_since(self._feed, self._place)
+        self._waiting += close_orphans(restored.orphans, said, self._digests)
         if restored.fresh:
             self._warm_up(restored.fresh)
         self._counted = self._tail.windows()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from phitrail.app.detect_state import Gap
-from phitrail.detect.alerts import time_of
+from phitrail.detect.alert_marks import time_of
 from phitrail.detect.judge import Evicted
 from phitrail.detect.source_clock import Skew
 from phitrail.events.alert import Alert

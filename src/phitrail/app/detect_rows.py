@@ -10,15 +10,16 @@
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 from phitrail.app.wiring import Trail
-from phitrail.detect.alerts import ref_of
+from phitrail.detect.alert_marks import ref_of
 from phitrail.detect.enrich import Zones
 from phitrail.detect.row import Row, instant_of
 from phitrail.detect.tail import Episode, Tail
@@ -30,6 +31,7 @@ from phitrail.tlog.reader import LogReader
 
 READ_AT_ONCE = 1_024
 _LOGS = tuple(Log)
+_EVERY: Mapping[Log, Sequence[bytes]] = MappingProxyType({})
 _NEVER = "9999-12-31T23:59:59.999Z"
 
 
@@ -109,15 +111,26 @@ class RowFeed:
         """Count the durable entries of each log."""
         return tuple(self._journal.head(log.value).size for log in _LOGS)
 
-    def rows(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[Fed]:
+    def rows(
+        self,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        wanted: Mapping[Log, Sequence[bytes]] = _EVERY,
+    ) -> Iterator[Fed]:
         """Read the rows between two places, in the order in which they are judged.
+
+        Args:
+            starts: from where on in each log.
+            ends: until before where.
+            wanted: by log, texts of which a row must hold one, before it is decoded; a log
+                that is not named is read whole.
 
         Raises:
             IntegrityError: an entry is missing or altered.
             StorageError: it cannot be read.
         """
         logs = [
-            self._rows_of(place, start, end)
+            self._rows_of(place, start, end, wanted.get(_LOGS[place]))
             for place, (start, end) in enumerate(zip(starts, ends, strict=True))
         ]
         return merge(*logs, key=_order)
@@ -158,11 +171,15 @@ class RowFeed:
         key = bytes.fromhex(event_id.replace("-", ""))
         return bool(self._journal.events_between(key + b"\x00\x00", key + b"\xff\xff"))
 
-    def _rows_of(self, place: int, start: int, end: int) -> Iterator[Fed]:
+    def _rows_of(
+        self, place: int, start: int, end: int, wanted: Sequence[bytes] | None
+    ) -> Iterator[Fed]:
         for first in range(start, end, READ_AT_ONCE):
             last = min(end, first + READ_AT_ONCE)
             entries = self._readers[place].entries(first, last)
             for index, leaf in enumerate(entries, start=first):
+                if wanted is not None and not any(text in leaf for text in wanted):
+                    continue
                 record = decode_leaf(leaf)
                 received = getattr(record, "received_at", None) or ""
                 yield Fed(received, place, index, record)

@@ -14,14 +14,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from phitrail.app.detect_rows import RowFeed, Seen, received_us
 from phitrail.app.detect_state import Batch, Gap
-from phitrail.detect.alerts import time_of
+from phitrail.app.rules import ALERT_SCHEMA
+from phitrail.detect.alert_marks import time_of
 from phitrail.detect.tail import Tail
 from phitrail.detect.typed import Correlation, Rule
 from phitrail.events.alert import Alert
+from phitrail.events.canonical import encode_canonical
 from phitrail.events.codes import Log
 
 WARM_UP = "warm_up"
@@ -77,7 +78,8 @@ class WarmUp:
         read_us, starts = self._within_bounds(wanted_us, starts, place)
         said: list[Alert] = []
         clock_us = 0
-        for number, fed in enumerate(self.feed.rows(starts, place.ends), start=1):
+        rows = self.feed.rows(starts, place.ends, _wanted(tail))
+        for number, fed in enumerate(rows, start=1):
             record = fed.record
             if isinstance(record, Alert) and _is_of(record, digests):
                 said.append(record)
@@ -89,25 +91,20 @@ class WarmUp:
                 tail.advance(clock_us - 2 * self.lateness_us)
         return Warmed(
             tail,
-            (*said, *self._said_since(place, digests)),
+            (
+                *said,
+                *(
+                    one
+                    for one in alerts_since(self.feed, place)
+                    if _is_of(one, digests)
+                ),
+            ),
             {
                 rule.head.rule_id: min(place.clock_us, read_us + reach_of(rule))
                 for rule in rules
             },
             tuple(self._gaps(rules, read_us, place)),
         )
-
-    def _said_since(self, place: Batch, digests: Mapping[str, str]) -> Iterator[Alert]:
-        """Read what was told after this place: before a crash, or as other rules went."""
-        sizes = self.feed.sizes()
-        starts = [
-            place.end(log) if log is Log.SECURITY else size
-            for log, size in zip(Log, sizes, strict=True)
-        ]
-        for fed in islice(self.feed.rows(starts, sizes), self.most_rows):
-            record = fed.record
-            if isinstance(record, Alert) and _is_of(record, digests):
-                yield record
 
     def _within_bounds(
         self, wanted_us: int, starts: tuple[int, ...], place: Batch
@@ -136,6 +133,30 @@ def reach_of(rule: Rule) -> int:
     if not isinstance(rule, Correlation):
         return 0
     return rule.span_us + max(reach_of(source.rule) for source in rule.sources)
+
+
+def alerts_since(feed: RowFeed, place: Batch) -> Iterator[Alert]:
+    """Read the alerts that were told after a place: before a crash, or by other rules."""
+    sizes = feed.sizes()
+    starts = [
+        place.end(log) if log is Log.SECURITY else size
+        for log, size in zip(Log, sizes, strict=True)
+    ]
+    wanted = {Log.SECURITY: (encode_canonical(ALERT_SCHEMA),)}
+    for fed in feed.rows(starts, sizes, wanted):
+        if isinstance(fed.record, Alert):
+            yield fed.record
+
+
+def _wanted(tail: Tail) -> Mapping[Log, Sequence[bytes]]:
+    """Say what a row holds that rules may select, or that tells of their alerts."""
+    found = {}
+    for log in Log:
+        types = tail.event_types(log)
+        if types is not None:
+            texts = [encode_canonical(kind) for kind in sorted(types)]
+            found[log] = (encode_canonical(ALERT_SCHEMA), *texts)
+    return found
 
 
 def _is_of(record: Alert, digests: Mapping[str, str]) -> bool:

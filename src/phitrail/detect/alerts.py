@@ -21,19 +21,28 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
+from phitrail.detect.alert_marks import (
+    JOINED,
+    LATE,
+    MATCHED,
+    RULE_CHANGED,
+    entry_of,
+    marks_of,
+    time_of,
+    us_of,
+)
+from phitrail.detect.alert_said import Said, sort_said
 from phitrail.detect.digest import digest_of
 from phitrail.detect.judge import Episode
 from phitrail.detect.match import Row
 from phitrail.detect.tail_state import Told
 from phitrail.detect.typed import Correlation, Rule
 from phitrail.events.alert import Alert
-from phitrail.events.codes import AlertState, Disposition, Log
-from phitrail.events.ids import RANDOM_BYTES, format_time, new_uuid7
+from phitrail.events.codes import AlertState, Disposition
 
 LATE_US = 10_000_000
 SUBJECTS = (
@@ -44,29 +53,8 @@ SUBJECTS = (
     "ai_model_id",
     "ai_model_version",
 )
-MATCHED, LATE, JOINED, RULE_CHANGED = "matched", "late", "joined", "rule_changed"
 _Fields: TypeAlias = Mapping[str, Any]
-_LOGS = tuple(Log)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _MILLISECOND_US = 1_000
-
-
-def ref_of(log: Log, index: int) -> int:
-    """Number an entry, as rows are numbered in a tail."""
-    return index * len(_LOGS) + _LOGS.index(log)
-
-
-def entry_of(ref: int) -> str:
-    """Write which entry a number is, as evidence names it."""
-    index, log = divmod(ref, len(_LOGS))
-    return f"{_LOGS[log]}:{index}"
-
-
-def time_of(at_us: int) -> str:
-    """Write an instant; what no calendar holds is written as the nearest that one does."""
-    within = min(max(at_us, 0), _MOST_US)
-    return format_time(_EPOCH + timedelta(microseconds=within))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +64,6 @@ class Cause:
     at_us: int
     received_us: int
     row: Row
-
-
-@dataclass(slots=True)
-class _Said:
-    """What the log holds of one alert: its newest move, how many, where its windows began."""
-
-    newest: Alert
-    moves: int
-    starts: set[int]
-
-
-def _sort_said(moves: Iterable[Alert]) -> list[_Said]:
-    """Sort moves of detection by their alerts; those that others took in are left out."""
-    known: dict[str, _Said] = {}
-    for move in moves:
-        one = known.setdefault(move.alert_id, _Said(move, 0, set()))
-        one.newest, one.moves = move, one.moves + 1
-        one.starts.add(_us(move.window_start))
-    return [one for one in known.values() if one.newest.reason_codes != (JOINED,)]
 
 
 class AlertBook:
@@ -173,7 +142,7 @@ class AlertBook:
             said: what the log holds of their rules.
             clock_us: the newest time of receipt so far.
         """
-        known = _sort_said(said)
+        known = sort_said(said)
         moves: list[Alert] = []
         for episode in episodes:
             found = self._find(episode, known)
@@ -187,7 +156,7 @@ class AlertBook:
                 moves.append(self._update(episode, clock_us, None))
         return moves
 
-    def _find(self, episode: Episode, known: Sequence["_Said"]) -> "_Said | None":
+    def _find(self, episode: Episode, known: Sequence["Said"]) -> "Said | None":
         """Find what the log holds of an episode, by the id that it would have."""
         rule = episode.rule
         assert isinstance(rule, Correlation)  # noqa: S101 - others have no episodes
@@ -215,7 +184,7 @@ class AlertBook:
             return [alert]
         before = told.alert
         has_doubled = episode.peak >= 2 * max(1, before.match_count or 0)
-        is_time = clock_us - _us(before.timestamp_utc) >= self._update_after_us
+        is_time = clock_us - us_of(before.timestamp_utc) >= self._update_after_us
         if not has_doubled and not is_time:
             return []
         return [self._update(episode, clock_us, cause)]
@@ -228,7 +197,7 @@ class AlertBook:
             before,
             state=AlertState.UPDATE,
             **self._measured(episode, cause),
-            **_marks(before.alert_id, f"update-{told.moves}", clock_us),
+            **marks_of(before.alert_id, f"update-{told.moves}", clock_us),
         )
         episode.told = Told(update, told.moves + 1)
         return update
@@ -259,7 +228,7 @@ class AlertBook:
             controls=rule.head.controls,
             **self._measured(episode, cause),
             **_subjects(episode, cause),
-            **_marks(alert_id, "open", clock_us),
+            **marks_of(alert_id, "open", clock_us),
         )
 
     def _alert_id(self, episode: Episode, first_us: int) -> str:
@@ -285,7 +254,7 @@ class AlertBook:
             told.alert,
             state=AlertState.CLOSE,
             **self._measured(episode, None),
-            **_marks(told.alert.alert_id, "close", clock_us),
+            **marks_of(told.alert.alert_id, "close", clock_us),
         )
 
     def _close_joined(self, clock_us: int) -> list[Alert]:
@@ -321,29 +290,6 @@ class AlertBook:
         if known is None:
             known = self._digests[rule.head.rule_id] = digest_of(rule)
         return known
-
-
-def close_orphan(told: Told) -> Alert:
-    """Close an alert whose rule is gone, or means something else now."""
-    alert = told.alert
-    return replace(
-        alert,
-        state=AlertState.CLOSE,
-        reason_codes=(RULE_CHANGED,),
-        **_marks(alert.alert_id, "close", _us(alert.timestamp_utc)),
-    )
-
-
-def _marks(alert_id: str, move: str, clock_us: int) -> _Fields:
-    """Give a move its id and time: the same for the same move."""
-    at = _EPOCH + timedelta(microseconds=clock_us)
-    entropy = hashlib.sha256(f"{alert_id}|{move}".encode()).digest()[:RANDOM_BYTES]
-    return {"event_id": new_uuid7(at, entropy), "timestamp_utc": format_time(at)}
-
-
-def _us(written: str | None) -> int:
-    assert written is not None  # noqa: S101 - every move has its time
-    return (datetime.fromisoformat(written) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _threshold(rule: Rule) -> int | None:

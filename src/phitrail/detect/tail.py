@@ -148,6 +148,14 @@ class Tail:
             **{rule_id: judge.windows for rule_id, judge in self._judges.items()},
         }
 
+    def event_types(self, log: Log) -> frozenset[str] | None:
+        """Name the event types of a log that it asks for; None where it asks for all."""
+        if self._by_type[log, None]:
+            return None
+        return frozenset(
+            str(kind) for of, kind in self._by_type if of is log and kind is not None
+        )
+
     @property
     def watermark(self) -> Instant | None:
         """At and before which instant nothing is expected any more."""
