@@ -9,6 +9,7 @@ versions of a rule be compared. From one seed the same tables come, to the lette
 
 import argparse
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -208,6 +209,7 @@ def main() -> None:
     runs = [run_seed(seed, size, rules) for seed in range(1, given.seeds + 1)]
     scores = score_runs(runs, size)
     print_scores(runs, size, scores)
+    print(f"\n{time.process_time():.0f} CPU seconds in all")
     if given.json is not None:
         made: list[dict[str, object]] = [
             {"seed": one.seed, "rows": one.judged.rows, "beyond": one.judged.beyond}

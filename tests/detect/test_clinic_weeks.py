@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from bench.clinic_weeks import Run, Size, make_weeks, print_scores, run_seed, score_runs
-from bench.clinic_weeks_house import make_house
-from bench.clinic_weeks_judge import judge, shipped_rules
+from bench.clinic_weeks_house import HOUR_US, make_house
+from bench.clinic_weeks_judge import Told, judge, shipped_rules
 from bench.clinic_weeks_misuse import SCENARIOS, Misuse
 from bench.clinic_weeks_rows import INNOCENT, Made
 from bench.clinic_weeks_scoring import score
@@ -30,6 +30,7 @@ KINDS = {
     Log.QUALITY: (Rollout, "phitrail/rollout/v1"),
 }
 GOLDEN = Path(__file__).parents[1] / "data" / "clinic_weeks" / "small.md"
+PAGE = Path(__file__).parents[2] / "docs" / "detection-figures.md"
 RULES = """
 title: An access off shift
 id: 5f1b5f0e-0f4f-4f0d-9a44-3c1f6a1d7a01
@@ -210,3 +211,85 @@ def test_the_roster_says_who_is_at_work_and_nothing_of_who_is_in_none() -> None:
     assert rota.is_on_shift(shift.user, shift.begin_us) is True
     assert rota.is_on_shift(shift.user, shift.begin_us - 1) is False
     assert rota.is_on_shift(unlisted, shift.begin_us) is None
+
+
+def test_an_account_that_comes_back_is_told_once_and_labelled() -> None:
+    """What phitrail itself tells of misuse must count for it, and not twice."""
+    rows, misuse = made()
+    dormant = next(one for one in misuse if one.scenario == "dormant revived")
+    told = [one for one in rows if one.leaf.get("event_type") == "dormant_user_active"]
+
+    assert [one.label for one in told].count(dormant.label) == 1
+    assert {one.leaf["user_id"] for one in told} >= set(dormant.users)
+    assert all(one.at_us > dormant.begins_us for one in told if one.label >= 0)
+
+
+def test_an_emergency_that_nobody_reviews_is_told_three_days_later() -> None:
+    """Misuse of emergency access shows in reviews that do not come."""
+    rows, misuse = made()
+    misused = next(one for one in misuse if one.scenario == "break-glass misuse")
+    overdue = [one for one in rows if one.leaf.get("event_type") == "review_overdue"]
+    begun = {
+        one.event_id: one
+        for one in rows
+        if one.leaf.get("event_type") == "break_glass_started"
+    }
+
+    assert misused.label in {one.label for one in overdue}
+    for one in overdue:
+        waited_us = one.at_us - begun[str(one.leaf["object_id"])].arrives_us
+        assert 72 * HOUR_US <= waited_us <= 72 * HOUR_US + 61 * 1_000_000
+
+
+def test_copies_of_rows_come_later_and_change_nothing() -> None:
+    """A row that comes twice is one event; weeks without copies would not show it."""
+    rows, _ = make_weeks(3, SMALL)
+    once: dict[str, Made] = {}
+    copies = []
+    for one in sorted(rows, key=lambda one: one.arrives_us):
+        if one.event_id in once:
+            copies.append(one)
+        once.setdefault(one.event_id, one)
+
+    assert copies
+    assert all(one.leaf == once[one.event_id].leaf for one in copies)
+    assert [key(a) for a in judge(few_rules(), rows).alerts] == [
+        key(a) for a in judge(few_rules(), list(once.values())).alerts
+    ]
+
+
+def key(told: Told) -> tuple[str, tuple[str, ...], int]:
+    """Say which alert it is."""
+    return told.rule.head.rule_id, told.group, told.first_us
+
+
+def test_what_calls_nobody_is_no_catch() -> None:
+    """An informational alert on a neighbour does not find somebody who harvests records."""
+    lower = RULES.replace("level: medium", "level: informational")
+    rules = read_rules([("few.yml", lower.encode())]).judged()
+    scores = score([(judge(rules, made()[0]), made()[1])], SMALL.users)
+    night = next(one for one in scores.recalls if one.scenario == "night snooping")
+
+    assert next(
+        one.caught
+        for one in score([(run().judged, run().misuse)], SMALL.users).recalls
+        if one.scenario == "night snooping"
+    )
+    assert night.caught == 0
+    assert [one.level for one in scores.levels] == [
+        "low and above",
+        "high",
+        "informational",
+    ]
+
+
+def test_the_page_of_figures_names_rules_as_they_are_called() -> None:
+    """A figure of a rule that is called otherwise now is a figure of nothing."""
+    titles = {one.head.title for one in shipped_rules()}
+    table = PAGE.read_text(encoding="utf-8").split("### Rules that tell")[1]
+    named = [
+        row.split("|")[1].strip() for row in table.splitlines() if row.count("|") == 6
+    ]
+
+    assert len(named) > 2
+    assert {one for one in named if one not in {"rule", "---"}} <= titles
