@@ -56,7 +56,11 @@ def ratings(
                 bounds.append(time(request.timestamp_utc) + maturity)
             if time(one.received_at) <= min(bounds):
                 known.append(one)
-    gone = {(one.request_id, one.supersedes) for one in known}
+    gone = {
+        (one.request_id, one.supersedes)
+        for one in known
+        if one.supersedes != one.event_id
+    }
     newest: dict[tuple[str, str | None], Feedback] = {}
     for one in sorted(known, key=lambda one: time(one.received_at)):
         if (one.request_id, one.event_id) not in gone:

@@ -45,12 +45,9 @@ WITH requests AS (
 ), known AS (
   SELECT
     r.idx,
-    f.event_id AS rating_id,
     f.idx AS rating_idx,
-    f.rater,
     f.value,
-    f.flag_reason,
-    f.supersedes
+    f.flag_reason
   FROM (
     SELECT
       *
@@ -69,38 +66,65 @@ WITH requests AS (
   WHERE
     f.received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
     AND f.received_at <= r.timestamp_utc + INTERVAL '259200' SECOND
+), twice AS (
+  SELECT
+    rating_idx,
+    MIN(idx) AS first_idx
+  FROM known
+  GROUP BY
+    rating_idx
+  HAVING
+    COUNT(*) > 1
 ), once AS (
   SELECT
     k.*
   FROM known AS k
-  LEFT JOIN (
-    SELECT
-      rating_idx,
-      MIN(idx) AS first_idx
-    FROM known
-    GROUP BY
-      rating_idx
-    HAVING
-      COUNT(*) > 1
-  ) AS d
-    ON d.rating_idx = k.rating_idx
+  LEFT JOIN twice AS t
+    ON t.rating_idx = k.rating_idx
   WHERE
-    d.first_idx IS NULL OR d.first_idx = k.idx
+    t.first_idx IS NULL OR t.first_idx = k.idx
+), contested AS (
+  SELECT
+    idx
+  FROM once
+  GROUP BY
+    idx
+  HAVING
+    COUNT(*) > 1
+), detailed AS (
+  SELECT
+    o.idx,
+    o.rating_idx,
+    f.event_id,
+    f.rater,
+    f.supersedes
+  FROM once AS o
+  JOIN contested AS c
+    ON c.idx = o.idx
+  JOIN feedback AS f
+    ON f.idx = o.rating_idx
 ), standing AS (
   SELECT
-    k.*
-  FROM once AS k
+    d.*
+  FROM detailed AS d
   LEFT JOIN (
     SELECT DISTINCT
       idx,
       supersedes
-    FROM once
+    FROM detailed
     WHERE
-      NOT supersedes IS NULL
+      supersedes <> event_id
   ) AS s
-    ON s.supersedes = k.rating_id AND s.idx = k.idx
+    ON s.supersedes = d.event_id AND s.idx = d.idx
   WHERE
     s.supersedes IS NULL
+), newest AS (
+  SELECT
+    MAX(rating_idx) AS rating_idx
+  FROM standing
+  GROUP BY
+    idx,
+    COALESCE(rater, CAST(event_id AS STRING))
 )
 SELECT
   window_start,
@@ -397,25 +421,14 @@ FROM (
       idx
     FROM (
       SELECT
-        k.*
-      FROM standing AS k
-      LEFT JOIN (
-        SELECT
-          idx,
-          rater,
-          MAX(rating_idx) AS newest
-        FROM standing
-        WHERE
-          NOT rater IS NULL
-        GROUP BY
-          idx,
-          rater
-        HAVING
-          COUNT(*) > 1
-      ) AS n
-        ON n.idx = k.idx AND n.rater = k.rater
+        o.*
+      FROM once AS o
+      LEFT JOIN contested AS c
+        ON c.idx = o.idx
+      LEFT JOIN newest AS n
+        ON n.rating_idx = o.rating_idx
       WHERE
-        n.newest IS NULL OR n.newest = k.rating_idx
+        c.idx IS NULL OR NOT n.rating_idx IS NULL
     ) AS d
   ) AS g
     ON g.idx = p.idx
@@ -478,12 +491,9 @@ WITH requests AS (
     r.window_start,
     r.model_version,
     r.use_case,
-    f.event_id AS rating_id,
     f.idx AS rating_idx,
-    f.rater,
     f.value,
-    f.flag_reason,
-    f.supersedes
+    f.flag_reason
   FROM (
     SELECT
       *
@@ -502,38 +512,65 @@ WITH requests AS (
   WHERE
     f.received_at <= CAST('2026-03-02 00:00:00.000000' AS TIMESTAMP_NTZ)
     AND f.received_at <= r.timestamp_utc + INTERVAL '259200' SECOND
+), twice AS (
+  SELECT
+    rating_idx,
+    MIN(idx) AS first_idx
+  FROM known
+  GROUP BY
+    rating_idx
+  HAVING
+    COUNT(*) > 1
 ), once AS (
   SELECT
     k.*
   FROM known AS k
-  LEFT JOIN (
-    SELECT
-      rating_idx,
-      MIN(idx) AS first_idx
-    FROM known
-    GROUP BY
-      rating_idx
-    HAVING
-      COUNT(*) > 1
-  ) AS d
-    ON d.rating_idx = k.rating_idx
+  LEFT JOIN twice AS t
+    ON t.rating_idx = k.rating_idx
   WHERE
-    d.first_idx IS NULL OR d.first_idx = k.idx
+    t.first_idx IS NULL OR t.first_idx = k.idx
+), contested AS (
+  SELECT
+    idx
+  FROM once
+  GROUP BY
+    idx
+  HAVING
+    COUNT(*) > 1
+), detailed AS (
+  SELECT
+    o.idx,
+    o.rating_idx,
+    f.event_id,
+    f.rater,
+    f.supersedes
+  FROM once AS o
+  JOIN contested AS c
+    ON c.idx = o.idx
+  JOIN feedback AS f
+    ON f.idx = o.rating_idx
 ), standing AS (
   SELECT
-    k.*
-  FROM once AS k
+    d.*
+  FROM detailed AS d
   LEFT JOIN (
     SELECT DISTINCT
       idx,
       supersedes
-    FROM once
+    FROM detailed
     WHERE
-      NOT supersedes IS NULL
+      supersedes <> event_id
   ) AS s
-    ON s.supersedes = k.rating_id AND s.idx = k.idx
+    ON s.supersedes = d.event_id AND s.idx = d.idx
   WHERE
     s.supersedes IS NULL
+), newest AS (
+  SELECT
+    MAX(rating_idx) AS rating_idx
+  FROM standing
+  GROUP BY
+    idx,
+    COALESCE(rater, CAST(event_id AS STRING))
 )
 SELECT
   window_start,
@@ -549,25 +586,14 @@ SELECT
   CAST(SUM(CASE WHEN TRUE THEN CASE WHEN NOT flag_reason IS NULL THEN 1 ELSE 0 END END) AS BIGINT) AS flag_rate_hits
 FROM (
   SELECT
-    k.*
-  FROM standing AS k
-  LEFT JOIN (
-    SELECT
-      idx,
-      rater,
-      MAX(rating_idx) AS newest
-    FROM standing
-    WHERE
-      NOT rater IS NULL
-    GROUP BY
-      idx,
-      rater
-    HAVING
-      COUNT(*) > 1
-  ) AS n
-    ON n.idx = k.idx AND n.rater = k.rater
+    o.*
+  FROM once AS o
+  LEFT JOIN contested AS c
+    ON c.idx = o.idx
+  LEFT JOIN newest AS n
+    ON n.rating_idx = o.rating_idx
   WHERE
-    n.newest IS NULL OR n.newest = k.rating_idx
+    c.idx IS NULL OR NOT n.rating_idx IS NULL
 ) AS cells
 GROUP BY
   window_start,

@@ -71,7 +71,7 @@ class AsOf:
         Args:
             requests: a table or query with `idx`, `request_id`, `timestamp_utc`.
             keep: further columns of it. The answer has them and `idx` of the request,
-                `rating_id`, `rating_idx`, `rater`, `value`, `flag_reason`.
+                `rating_idx`, `value`, `flag_reason`.
         """
         kept = "".join(f"r.{name}, " for name in ("idx", *keep))
         # Of two inputs of unknown size an engine may hash the greater one: the few
@@ -82,8 +82,7 @@ class AsOf:
                 f" AND f.received_at <= r.timestamp_utc + {interval(self.maturity)}"
             )
         known = (
-            f"SELECT {kept}f.event_id AS rating_id, f.idx AS rating_idx, "
-            "f.rater, f.value, f.flag_reason, f.supersedes "
+            f"SELECT {kept}f.idx AS rating_idx, f.value, f.flag_reason "
             f"FROM (SELECT * FROM {requests} WHERE request_id IN (SELECT request_id "
             f"FROM feedback WHERE received_at <= {moment(self.as_of)})) AS r "
             "JOIN feedback AS f ON f.request_id = r.request_id "
@@ -91,22 +90,26 @@ class AsOf:
         )
         return (
             f"WITH known AS ({known}), "
-            # Rule 5; what follows is rare, so it is looked for by number, then left out.
-            "once AS (SELECT k.* FROM known AS k LEFT JOIN (SELECT rating_idx, "
-            "min(idx) AS first_idx FROM known GROUP BY rating_idx HAVING count(*) > 1) "
-            "AS d ON d.rating_idx = k.rating_idx "
-            "WHERE d.first_idx IS NULL OR d.first_idx = k.idx), "
-            # Rule 4, by name
-            "standing AS (SELECT k.* FROM once AS k LEFT JOIN (SELECT DISTINCT idx, "
-            "supersedes FROM once WHERE supersedes IS NOT NULL) AS s "
-            "ON s.supersedes = k.rating_id AND s.idx = k.idx "
-            "WHERE s.supersedes IS NULL) "
-            # Rule 4, by rater
-            "SELECT k.* FROM standing AS k LEFT JOIN (SELECT idx, rater, "
-            "max(rating_idx) AS newest FROM standing WHERE rater IS NOT NULL "
-            "GROUP BY idx, rater HAVING count(*) > 1) AS n "
-            "ON n.idx = k.idx AND n.rater = k.rater "
-            "WHERE n.newest IS NULL OR n.newest = k.rating_idx"
+            # Rule 5
+            "twice AS (SELECT rating_idx, min(idx) AS first_idx FROM known "
+            "GROUP BY rating_idx HAVING count(*) > 1), "
+            "once AS (SELECT k.* FROM known AS k "
+            "LEFT JOIN twice AS t ON t.rating_idx = k.rating_idx "
+            "WHERE t.first_idx IS NULL OR t.first_idx = k.idx), "
+            # Rule 4 can bear on these few alone; ids and raters are read of them only.
+            "contested AS (SELECT idx FROM once GROUP BY idx HAVING count(*) > 1), "
+            "detailed AS (SELECT o.idx, o.rating_idx, f.event_id, f.rater, f.supersedes "
+            "FROM once AS o JOIN contested AS c ON c.idx = o.idx "
+            "JOIN feedback AS f ON f.idx = o.rating_idx), "
+            "standing AS (SELECT d.* FROM detailed AS d LEFT JOIN (SELECT DISTINCT idx, "
+            "supersedes FROM detailed WHERE supersedes <> event_id) AS s "
+            "ON s.supersedes = d.event_id AND s.idx = d.idx "
+            "WHERE s.supersedes IS NULL), "
+            "newest AS (SELECT max(rating_idx) AS rating_idx FROM standing "
+            "GROUP BY idx, coalesce(rater, CAST(event_id AS VARCHAR))) "
+            "SELECT o.* FROM once AS o LEFT JOIN contested AS c ON c.idx = o.idx "
+            "LEFT JOIN newest AS n ON n.rating_idx = o.rating_idx "
+            "WHERE c.idx IS NULL OR n.rating_idx IS NOT NULL"
         )
 
     def unmatched(self, since: datetime | None = None) -> str:
@@ -115,8 +118,10 @@ class AsOf:
         return (
             "SELECT count(*) AS n FROM feedback AS f "
             f"WHERE f.received_at <= {moment(self.as_of)}{after} AND NOT EXISTS ("
-            "SELECT 1 FROM model_requests AS r WHERE r.request_id = f.request_id "
-            f"AND r.received_at <= {moment(self.as_of)})"
+            "SELECT 1 FROM (SELECT request_id FROM model_requests "
+            f"WHERE received_at <= {moment(self.as_of)} AND request_id IN "
+            "(SELECT request_id FROM feedback)) AS r "
+            "WHERE r.request_id = f.request_id)"
         )
 
 

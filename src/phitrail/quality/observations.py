@@ -129,7 +129,10 @@ def _select(
     order = "idx"
     if metrics[0].source is Source.FEEDBACK:
         order = "rating_idx"
-        rows = view.ratings("requests", _KEPT)
+        rows = (
+            f"SELECT g.*, f.rater FROM ({view.ratings('requests', _KEPT)}) AS g "
+            "JOIN feedback AS f ON f.idx = g.rating_idx"
+        )
     else:
         rows = "SELECT *, CAST(NULL AS VARCHAR) AS rater FROM requests"
         if any(metric.needs_ratings for metric in metrics):
