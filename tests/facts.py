@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from phitrail.events.codes import UserState
+from phitrail.identity.fact_build import TableBuilder
 from phitrail.identity.fact_table import (
     ALWAYS_FROM,
     ALWAYS_UNTIL,
     STATES,
     FactKind,
     FactTable,
-    TableBuilder,
     decode_table,
 )
 from phitrail.identity.facts import FactBook

@@ -34,6 +34,7 @@ from phitrail.errors import InputError, StorageError
 from phitrail.events.ids import format_time, new_uuid7
 from phitrail.events.policy import rule_of
 from phitrail.events.shapes import CallerUserId
+from phitrail.identity.fact_build import TableBuilder
 from phitrail.identity.fact_join import Joins
 from phitrail.identity.fact_rows import FactRow, RowReader
 from phitrail.identity.fact_store import FACTS, FactFile, FactIndex
@@ -42,7 +43,6 @@ from phitrail.identity.fact_table import (
     ALWAYS_UNTIL,
     FactKind,
     FactTable,
-    TableBuilder,
 )
 from phitrail.identity.map import SubjectKey
 

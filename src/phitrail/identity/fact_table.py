@@ -10,6 +10,7 @@
 4. Rows stand sorted and each once: the same facts give the same bytes, however they came.
 """
 
+import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +18,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 import msgspec
-import numpy as np
 
 from phitrail.errors import IntegrityError
 from phitrail.events.codes import Relation, UserState
@@ -61,11 +61,11 @@ COLUMNS: Mapping[FactKind, tuple[str, ...]] = MappingProxyType(
 )
 """The columns of each table beside whose row it is."""
 OF_USERS = frozenset({FactKind.PEOPLE, FactKind.ROSTER})
-_TEXTS = frozenset({"user", "department", "patient"})
+TEXTS = frozenset({"user", "department", "patient"})
 _NO_ROWS = range(0)
 
 
-class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StoredTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table as bytes."""
 
     kind: FactKind
@@ -78,7 +78,7 @@ class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FactTable:
     """One table; immutable."""
 
-    def __init__(self, stored: _Stored) -> None:
+    def __init__(self, stored: StoredTable) -> None:
         """Take a table as `encode` gave it.
 
         Raises:
@@ -115,8 +115,8 @@ class FactTable:
         return range(starts[place], starts[place + 1])
 
     def cells(self) -> Iterator[tuple[str, tuple[int | str, ...]]]:
-        """Give the rows as `TableBuilder.add` takes them."""
-        columns = [(name in _TEXTS, self.column(name)) for name in COLUMNS[self.kind]]
+        """Give the rows as `fact_build.TableBuilder.add` takes them."""
+        columns = [(name in TEXTS, self.column(name)) for name in COLUMNS[self.kind]]
         for key in self._stored.keys:
             for row in self.of(key):
                 yield (
@@ -140,71 +140,16 @@ def decode_table(data: bytes) -> FactTable:
     """
     stored = None
     with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # it quotes what it read
-        stored = msgspec.msgpack.decode(data, type=_Stored)
+        stored = msgspec.msgpack.decode(data, type=StoredTable)
     if stored is None:
         raise IntegrityError("a table of facts is damaged: load it again")
     return FactTable(stored)
 
 
-class TableBuilder:
-    """Puts a table together, row by row; holds each row as a few whole numbers."""
-
-    def __init__(self, kind: FactKind) -> None:
-        self._kind = kind
-        self._is_text = tuple(name in _TEXTS for name in COLUMNS[kind])
-        self._keys: dict[str, int] = {}
-        self._names: dict[str, int] = {"": 0}
-        self._rows = array("q")
-        self._columns = tuple(array("q") for _ in COLUMNS[kind])
-
-    def add(self, key: str, cells: Sequence[int | str]) -> None:
-        """Take a row; texts are texts here, and an absent one is empty."""
-        keys, names = self._keys, self._names
-        self._rows.append(keys.setdefault(key, len(keys)))
-        for cell, column in zip(cells, self._columns, strict=True):
-            column.append(
-                names.setdefault(cell, len(names)) if isinstance(cell, str) else cell
-            )
-
-    def table(self) -> FactTable:
-        """Return the table: sorted, each row once."""
-        keys, names = sorted(self._keys), sorted(self._names)
-        of_keys = _ranks(self._keys, keys)[_array(self._rows)]
-        of_names = _ranks(self._names, names)
-        columns = [
-            of_names[_array(column)] if is_text else _array(column)
-            for is_text, column in zip(self._is_text, self._columns, strict=True)
-        ]
-        order = np.lexsort((*columns[::-1], of_keys))
-        sorted_ = [one[order] for one in (of_keys, *columns)]
-        if len(order) > 1:
-            is_new = np.ones(len(order), dtype=bool)
-            is_new[1:] = np.logical_or.reduce([one[1:] != one[:-1] for one in sorted_])
-            sorted_ = [one[is_new] for one in sorted_]
-        starts = np.searchsorted(sorted_[0], np.arange(len(keys) + 1))
-        return FactTable(
-            _Stored(
-                self._kind,
-                tuple(keys),
-                tuple(names),
-                starts.astype("<i8").tobytes(),
-                tuple(one.astype("<i8").tobytes() for one in sorted_[1:]),
-            )
-        )
-
-
-def _array(numbers: "array[int]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return np.frombuffer(numbers, dtype=np.int64) if numbers else np.empty(0, np.int64)
-
-
-def _ranks(
-    places: Mapping[str, int], in_order: Sequence[str]
-) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Say at which place of the order each of the numbered texts stands."""
-    ranks = np.empty(len(places), np.int64)
-    for rank, text in enumerate(in_order):
-        ranks[places[text]] = rank
-    return ranks
+def empty_table(kind: FactKind) -> FactTable:
+    """Give a table without a row."""
+    columns = tuple(b"" for _ in COLUMNS[kind])
+    return FactTable(StoredTable(kind, (), ("",), bytes(8), columns))
 
 
 def _numbers(data: bytes) -> Sequence[int]:
@@ -212,5 +157,7 @@ def _numbers(data: bytes) -> Sequence[int]:
     if len(data) % 8:
         raise IntegrityError("a table of facts is damaged: load it again")
     numbers = array("q")
-    numbers.frombytes(np.frombuffer(data, "<i8").astype(np.int64).tobytes())
+    numbers.frombytes(data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
     return numbers

@@ -30,7 +30,7 @@ from phitrail.identity.fact_table import (
     STATES,
     FactKind,
     FactTable,
-    TableBuilder,
+    empty_table,
 )
 
 _NOTHING: Mapping[FactKind, FactTable] = MappingProxyType({})
@@ -61,7 +61,7 @@ class FactBook:
 
     def __init__(self, tables: Mapping[FactKind, FactTable] = _NOTHING) -> None:
         """Take the tables that are loaded."""
-        tables = {k: TableBuilder(k).table() for k in FactKind} | dict(tables)
+        tables = {kind: empty_table(kind) for kind in FactKind} | dict(tables)
         self.people = _read_people(tables[FactKind.PEOPLE])
         self.staff = _read_staff(self.people)
         """When those patients worked here who did."""
