@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from phitrail.app import detecting
+from phitrail.app.rules import rules_of
 from phitrail.events.codes import EventType
 from phitrail.events.ids import new_uuid7
 from phitrail.events.security import SecurityEvent
@@ -48,6 +49,14 @@ correlation:
   generate: true
 level: medium
 """
+
+
+SPANS = ("1h", "2h")
+
+
+def rules_with(span: str) -> str:
+    """Write the rules with another span."""
+    return RULES.replace("timespan: 10m", f"timespan: {span}")
 
 
 def refusals(number: int) -> Sequence[SecurityEvent]:
@@ -89,7 +98,9 @@ def record(directory: Path, number: int, is_over: Callable[[], bool]) -> None:
 def nurse(directory: Path) -> None:
     """Fork a program for each number that is asked for."""
     detecting.SNAPSHOT_EVERY_US = SNAPSHOT_EVERY_US
-    with connect(directory) as trail:  # what is loaded here, no child loads
+    for span in ("10m", *SPANS):  # what is loaded here, no child loads
+        rules_of((("rules/refusals.yml", rules_with(span).encode()),))
+    with connect(directory) as trail:
         trail.record_many(refusals(FIRST))
     parent = os.getpid()
     for line in sys.stdin:

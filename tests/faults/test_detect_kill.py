@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.faults.detect_worker import EACH, MANY, REFUSALS, RULES
+from tests.faults.detect_worker import EACH, MANY, REFUSALS, RULES, SPANS, rules_with
 from tests.faults.processes import ROOT
 from tests.trails import read_leaves
 
@@ -25,8 +25,7 @@ from phitrail.sdk.connect import connect
 ROUNDS = 5
 MOST_LINES = 400
 MOST_LINES_OF_CHANGES = 60
-SPANS = ("1h", "2h")
-ROUNDS_OF_CHANGES = 10 if os.environ.get("PHITRAIL_CI") else 60
+ROUNDS_OF_CHANGES = 10 if os.environ.get("PHITRAIL_CI") else 40
 MOST_LINES_OF_FORKS = (10, 30, 30, 30, 30, 200)
 ROUNDS_LONG = 40 if os.environ.get("PHITRAIL_CI") else 1_000
 
@@ -144,6 +143,7 @@ def kill_changes(directory: Path, rounds: int, seed: int) -> None:
     refused = refusals_of(directory)
     assert [one for one, count in opened.items() if count > 1] == []
     assert len({one.rule_digest for one in newest.values()}) == len(SPANS)
+    assert any(one.state == AlertState.UPDATE for one in leaves)  # it was put back
     assert standing == Counter(dict.fromkeys(refused, 1))
 
 
@@ -151,7 +151,7 @@ def write_rules(directory: Path, span: str) -> None:
     """Write the rules with another span, as an editor does: at once."""
     place = directory / "rules" / "refusals.yml"
     beside = place.with_suffix(".new")
-    beside.write_text(RULES.replace("timespan: 10m", f"timespan: {span}"))
+    beside.write_text(rules_with(span))
     beside.replace(place)
 
 
