@@ -183,3 +183,16 @@ def test_a_command_that_asks_no_table_loads_no_table_engine() -> None:
     )
 
     assert loaded.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", ["phitrail.cli.main", "phitrail.sdk.directory"])
+def test_what_starts_a_program_loads_no_engine(module: str) -> None:
+    """Each command, and each program that opens a trail, would wait for DuckDB and NumPy."""
+    asked = (
+        f"import sys, {module}; "
+        "print(*sorted({'duckdb', 'numpy', 'pyarrow', 'ruptures'} & set(sys.modules)))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == ""
