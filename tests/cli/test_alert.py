@@ -90,7 +90,7 @@ def test_what_a_rule_proposes_to_contain_is_shown(
     trail_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever is paged at night must not have to work out whom to stop."""
-    more = "x_containment: [user_id, source_ip]\nx_suppress: 4h\n"
+    more = "x_containment: [user_id]\nx_suppress: 4h\n"
     (trail_dir / "rules").mkdir()
     ((name, data),) = rule_file(more=more)
     (trail_dir / name).write_bytes(data)
