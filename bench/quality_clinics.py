@@ -42,10 +42,14 @@ Stream = tuple[str, QualityMetric]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A stream that was called a regression: on which day first, since which hour, how much."""
+    """A stream that was called a regression: on which day first, since which hour, how much.
+
+    `first_hour` is that of the new version's first request, which `since_hour` should be.
+    """
 
     day: int
     since_hour: int
+    first_hour: int
     effect: float
 
 
@@ -78,8 +82,11 @@ def run_clinic(seed: int, drop: float, every: int) -> dict[Stream, Named]:
         for one in found:
             if one.state is State.REGRESSION:
                 hour = (one.since_us or 0) // HOUR_US
-                told = Named(day, hour, one.effect or 0.0)
-                named.setdefault((one.use_case or "", one.metric), told)
+                stream = (one.use_case or "", one.metric)
+                first_hour = int(arms[stream][0].at_us[0]) // HOUR_US
+                named.setdefault(
+                    stream, Named(day, hour, first_hour, one.effect or 0.0)
+                )
     return named
 
 
@@ -125,7 +132,7 @@ def table(clinics: int) -> list[list[str]]:
         false = sum(any(one != BAD or not drop for one in named) for named in all_named)
         interval = wilson(false, runs)
         low, high = 100 * (interval.low or 0.0), 100 * (interval.high or 0.0)
-        right = sum(one.since_hour == ROLLOUT_DAY * 24 for one in bad)
+        right = sum(one.since_hour == one.first_hour for one in bad)
         rows.append(
             [
                 f"0.82 to {0.82 - drop:.2f}" if drop else "nothing",
@@ -143,7 +150,7 @@ HEAD: Final = (
     "what is worse",
     "named",
     "median days",
-    "hour of the rollout named",
+    "its first hour named",
     "median effect",
     "clinics with anything else named",
 )

@@ -113,7 +113,7 @@ def false_alarms(runs: int) -> Iterable[list[str]]:
                 blocks = block_means(pairing, candidate, baseline)
                 counted[2] += alarms(first_at(blocks[1] - blocks[0], 0.0, LOG_20))
         ours = (
-            "withheld, 100 %"
+            "withheld in every run"
             if isinstance(pairing, Hindrance)
             else share(counted[2], runs)
         )

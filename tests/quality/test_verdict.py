@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bench.quality_clinics import BAD, EVERY, ROLLOUT_DAY, run_clinic
+from bench.quality_clinics import BAD, EVERY, run_clinic
 from tests.quality.arms import hits, latency, observe
 
 from phitrail.errors import InputError
@@ -285,5 +285,5 @@ def test_a_worse_rollout_is_named_by_metric_and_hour_and_nothing_else_is() -> No
     bad = [one[BAD] for one in named if BAD in one]
 
     assert len(bad) >= 19
-    assert sum(one.since_hour == ROLLOUT_DAY * 24 for one in bad) >= 18
+    assert sum(one.since_hour == one.first_hour for one in bad) >= 18
     assert sum(len(one) - (BAD in one) for one in named) <= 1

@@ -48,8 +48,9 @@ from phitrail.quality.pairs import Hindrance, Plan, plan_entries, plan_ratings
 ALPHA: Final = 0.05
 WATCH: Final = 5.0
 SHIFT_AFTER_ROLLOUT: Final = "shift_after_rollout"
-_LATER: Final = 2.0
-"""By how much, on the log scale, the rows since a later time must say more than all rows."""
+_LATER: Final = 3.0
+"""How much more, on the log scale, the pairs since a later time must say than all pairs do: a
+candidate that was like this from the first is given a later time in 1 of 20 cases at most."""
 
 
 class State(StrEnum):
