@@ -269,7 +269,7 @@ def main() -> None:
                 "wall without",
                 "wall with",
             ),
-            [at_the_door(plain, trail, named, settings) for named in (1, 3, 10)],
+            (at_the_door(plain, trail, named, settings) for named in (1, 3, 10)),
         )
         print_machine()
 
