@@ -13,18 +13,21 @@ from tests.app.test_detecting import (
     judging,
     refusal,
 )
-from tests.trails import NOW, read_leaves
+from tests.trails import NOW, event_id, read_leaves
 
 from phitrail.app.config import DetectSection
 from phitrail.app.detect_state import read_report
 from phitrail.app.documents import open_document
-from phitrail.events.codes import EventType, Log
+from phitrail.events.audit import AuditEvent
+from phitrail.events.canonical import CallerRecord
+from phitrail.events.codes import ActorType, AttributionBasis, EventType, Log
 from phitrail.events.ids import format_time
 from phitrail.events.security import SecurityEvent
 
 MINUTE = timedelta(minutes=1)
 CAP = 1_000
 SMALL = DetectSection(most_groups=CAP)
+SILENT = "ef7d3159-c965-4457-9489-575d1cf0c618"
 SKEWED = "6c2b0d4e-0f57-4c1e-9c39-2a5d8a1f7b60"
 
 
@@ -198,3 +201,24 @@ def test_a_source_that_comes_late_is_judged_once_it_is_known(trail_dir: Path) ->
 
     assert late < 6
     assert set(opened) == {"u1", "u2"}
+
+
+def test_what_is_told_of_the_past_is_judged_and_no_wrong_clock(trail_dir: Path) -> None:
+    """A source is known to be silent minutes after it was last heard, or days after."""
+    silent: CallerRecord = AuditEvent(
+        event_type=EventType.SOURCE_SILENT,
+        event_id=event_id(1),
+        timestamp_utc=format_time(NOW - timedelta(days=3)),
+        actor_type=ActorType.SERVICE,
+        attribution_basis=AttributionBasis.STATIC,
+        object_id="s1",
+    )
+    with judging(trail_dir) as one:
+        one.record([refusal(9, NOW)], NOW)
+        one.look(NOW)
+        one.record([silent], NOW)
+        one.look(NOW)
+        (alert,) = one.alerts(SILENT)
+
+        assert alert.reason_codes == ("matched", "late")
+        assert (skews(one), one.degraded()) == ([], [])

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from phitrail.app.alert_completeness import KnownMissing
 from phitrail.app.config import DetectSection
-from phitrail.app.detect_gaps import GapBook, is_ours
+from phitrail.app.detect_gaps import GapBook, is_dated_by_a_clock, is_ours
 from phitrail.app.detect_rows import Fed, RowFeed, Seen, received_us, take_batch
 from phitrail.app.detect_state import (
     NOWHERE,
@@ -273,7 +273,7 @@ class Engine:
             epoch: int = getattr(record, "source_epoch", None) or 0
             self._clock.hear(source, epoch, at_us, received)
         skew = self._patience.skew(at_us, received)
-        if skew is not None:
+        if skew is not None and is_dated_by_a_clock(record):
             name = source or getattr(record, "service_component", None) or ""
             self._gaps.skewed(skew, name, received)
 

@@ -31,11 +31,23 @@ GAP_SCHEMA = "phitrail/detection-gap/v1"
 MINUTE_US = 60_000_000
 HOUR_US = 3_600_000_000
 _OURS = frozenset({EventType.DETECTION_DEGRADED, EventType.CLOCK_SKEWED})
+_DATED_BY_WHAT_THEY_TELL = frozenset(
+    {EventType.SOURCE_GAP, EventType.SOURCE_GAP_HEALED, EventType.SOURCE_SILENT}
+)
 
 
 def is_ours(record: object) -> bool:
     """Say whether detection itself wrote a record, which then makes no new one."""
     return isinstance(record, Alert) or getattr(record, "event_type", "") in _OURS
+
+
+def is_dated_by_a_clock(record: object) -> bool:
+    """Say whether the time of a record is that of its making.
+
+    Of what the watcher of sources tells it is that of what is told: when a source was last
+    heard.
+    """
+    return getattr(record, "event_type", "") not in _DATED_BY_WHAT_THEY_TELL
 
 
 @dataclass(slots=True)

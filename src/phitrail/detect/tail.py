@@ -7,7 +7,8 @@
    judged when the watermark has passed their instant, so that nothing earlier is missing.
 3. A row that comes late changes what its windows say: they are measured again, and an episode
    may begin earlier, grow, or join another one. What is not later than the watermark is counted
-   as `beyond`: history alone can judge it.
+   as `beyond` where a correlation wants it: history alone can judge that. A rule over single
+   events has no window that could be over, and judges it all the same.
 4. What can no longer change is forgotten: events `span` before the watermark, and episodes that
    ended so long ago.
 
@@ -96,9 +97,7 @@ class Tail:
             is_part: it is one of several rows of this event.
             ref: which row it is, as the evidence of an episode will say.
         """
-        if self._watermark is not None and at <= self._watermark:
-            self.beyond += 1
-            return []
+        is_late = self._watermark is not None and at <= self._watermark
         selects = self._by_type.get((log, row.get(EVENT_TYPE)))
         if selects is None:
             selects = self._by_type[log, None]
@@ -111,6 +110,7 @@ class Tail:
             newer.add(event_id)
             self._newest = max(self._newest, at)
         changed: list[Episode] = []
+        is_lost = False
         for one, matches in selects:
             if matches is not None and not matches(row):
                 continue
@@ -118,10 +118,14 @@ class Tail:
                 one.windows += 1
                 seen = array("q", () if ref == NO_REF else (at, ref))
                 changed.append(Episode(one.rule, (event_id,), at, at, 1, seen=seen))
+            if is_late:
+                is_lost = is_lost or bool(one.feeds)
+                continue
             for judge, reads in one.feeds:
                 changed += judge.take(
                     reads, at, event_id, row, is_part=is_part, ref=ref
                 )
+        self.beyond += is_lost
         return self._of_wanted(changed)
 
     def advance(self, watermark: Instant) -> list[Episode]:
