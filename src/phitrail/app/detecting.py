@@ -171,7 +171,7 @@ class _Work:
         elif now_us - self._rules_us >= RULES_EVERY_US:
             self._rules_us = now_us
             self._look_at_rules(now)
-        self.look(now)
+        self.look(clock.now())  # to begin may have taken seconds
         if self._is_snapshot_due(now_us):
             self._save(now_us)
         since_us = now_us - self._reported_us
