@@ -23,6 +23,7 @@ from phitrail.sdk.connect import connect
 
 CALLERS = 8
 IN_A_CALL = 8
+USERS = 5_000
 
 
 def recorder_cost(is_on: bool, seconds: float) -> tuple[float, float, float, float]:
@@ -72,13 +73,14 @@ def _record(
 
 
 def _events(number: int) -> list[CallerRecord]:
+    users = [(number * IN_A_CALL + n) % USERS for n in range(IN_A_CALL)]
     return [
         AuditEvent(
             event_type=EventType.PHI_READ,
-            user_id=f"dr-{(number + n) % 400}",
-            source_ip=f"10.0.0.{number % 250}",
+            user_id=f"dr-{user}",
+            source_ip=f"10.0.{user // 250}.{user % 250}",  # a desk each: no alerts
         )
-        for n in range(IN_A_CALL)
+        for user in users
     ]
 
 
