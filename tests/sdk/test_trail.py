@@ -179,7 +179,7 @@ def test_waiting_on_an_event_loop_reads_the_disk_beside_it(trail_dir: Path) -> N
     ],
 )
 def test_refused_feedback_leaves_no_word_behind(
-    trail: Trail, field: str, given: dict[str, str]
+    trail: Trail, field: str, given: dict[str, Any]
 ) -> None:
     """A rater who writes into the wrong box must not find it in a traceback."""
     with pytest.raises(InputError) as caught:
