@@ -40,12 +40,13 @@ from phitrail.detect.alerts import SUBJECTS, AlertBook, Cause
 from phitrail.detect.digest import digest_of
 from phitrail.detect.enrich import Zones
 from phitrail.detect.snapshot import dump_tail, load_tail, name_of
-from phitrail.detect.source_clock import Patience, SourceClock
+from phitrail.detect.source_clock import Patience, Skew, SourceClock
 from phitrail.detect.tail import Tail
 from phitrail.detect.typed import Correlation
 from phitrail.errors import ConflictError, InputError
 from phitrail.events.alert import Alert
 from phitrail.events.canonical import CallerRecord, LeafRecord
+from phitrail.events.codes import EventType
 from phitrail.events.ids import format_time, parse_time
 
 BATCH_ROWS = 2_048
@@ -269,13 +270,25 @@ class Engine:
     def _hear(self, record: LeafRecord, at_us: int, received: int) -> None:
         """Take what a source says of the time."""
         source: str | None = getattr(record, "source_id", None)
+        is_of_spool = False
         if source is not None:
             epoch: int = getattr(record, "source_epoch", None) or 0
             self._clock.hear(source, epoch, at_us, received)
+            is_of_spool = self._is_of_spool(record, source)
         skew = self._patience.skew(at_us, received)
+        if skew is Skew.BEHIND and is_of_spool:
+            return
         if skew is not None and is_dated_by_a_clock(record):
             name = source or getattr(record, "service_component", None) or ""
             self._gaps.skewed(skew, name, received)
+
+    def _is_of_spool(self, record: LeafRecord, source: str) -> bool:
+        """Say whether a row came out of a spool, its first and last word among them."""
+        kind = getattr(record, "event_type", None)
+        was_replaying = self._clock.is_replaying(source)
+        if kind in {EventType.SPOOL_STARTED, EventType.SPOOL_REPLAYED}:
+            self._clock.replay(source, begins=kind is EventType.SPOOL_STARTED)
+        return was_replaying or self._clock.is_replaying(source)
 
     # --- recording ---
 

@@ -11,7 +11,8 @@
 4. A source is its id; a newer epoch of it begins anew, an older one says nothing any more.
    Rows without a source are the log's own, received as they happen.
 5. An event that is dated more than `ahead` after its receipt, or more than `behind` before it,
-   is skewed. It is judged as it is dated.
+   is skewed. It is judged as it is dated. While a source brings in a spool, its events are as
+   old as the spool is: that is no skew.
 """
 
 from collections.abc import Iterable
@@ -53,6 +54,7 @@ class _Source:
     newest_us: int
     heard_us: int
     behind_us: int = 0
+    is_replaying: bool = False
 
 
 class SourceClock:
@@ -74,6 +76,17 @@ class SourceClock:
         known.heard_us = max(known.heard_us, received_us)
         known.behind_us = max(0, received_us - known.newest_us)
 
+    def replay(self, source: str, *, begins: bool) -> None:
+        """Take that a source begins, or ends, to bring in its spool."""
+        known = self._sources.get(source)
+        if known is not None:
+            known.is_replaying = begins
+
+    def is_replaying(self, source: str) -> bool:
+        """Say whether a source is bringing in its spool."""
+        known = self._sources.get(source)
+        return known is not None and known.is_replaying
+
     def watermark(self, clock_us: int) -> int:
         """Say up to when everything is expected to have come, at a time of the log."""
         patience, behind_us = self._patience, 0
@@ -87,13 +100,22 @@ class SourceClock:
     def dump(self) -> tuple[SourceState, ...]:
         """Write what it knows of each source."""
         return tuple(
-            SourceState(name, one.epoch, one.newest_us, one.heard_us, one.behind_us)
+            SourceState(
+                name,
+                one.epoch,
+                one.newest_us,
+                one.heard_us,
+                one.behind_us,
+                one.is_replaying,
+            )
             for name, one in self._sources.items()
         )
 
     def load(self, sources: Iterable[SourceState]) -> None:
         """Take over what another one knew."""
         self._sources = {
-            one.source: _Source(one.epoch, one.newest, one.heard, one.behind)
+            one.source: _Source(
+                one.epoch, one.newest, one.heard, one.behind, one.is_replaying
+            )
             for one in sources
         }

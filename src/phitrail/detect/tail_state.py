@@ -95,6 +95,7 @@ class SourceState(_State):
     newest: int
     heard: int
     behind: int
+    is_replaying: bool = False
 
 
 class MissingState(_State):
