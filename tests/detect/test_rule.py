@@ -294,6 +294,13 @@ def test_a_measure_is_over_a_field_that_it_can_measure(
     assert rule.field == field
 
 
+def test_a_sum_is_over_what_cannot_be_negative() -> None:
+    """A sum that was reached and shrinks again would have been told in one executor alone."""
+    text = MANY.replace("event_count", "value_sum")
+    text = text.replace("gt: 3", "gt: 3, field: local_offset_s")
+    assert "may be negative" in refusal(READ, text)
+
+
 def test_a_field_may_have_another_name_in_each_rule() -> None:
     """One log says `user_id`, another one `object_id`."""
     text = (

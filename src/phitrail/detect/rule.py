@@ -29,7 +29,7 @@ from phitrail.detect.parts import (
     read_truth,
     read_uuid,
 )
-from phitrail.detect.schema import PRODUCT, FieldType, fields_of
+from phitrail.detect.schema import MAY_BE_NEGATIVE, PRODUCT, FieldType, fields_of
 from phitrail.detect.selection import Terms, read_selection
 from phitrail.detect.source import Node, Place, read_documents
 from phitrail.detect.typed import (
@@ -364,6 +364,8 @@ def _measured(
         type_ = _field_type(source, name)
         if type_ is None or (kind is Kind.VALUE_SUM and type_ is not FieldType.WHOLE):
             raise node.place.refuse("is no such field of every rule that it is over")
+        if kind is Kind.VALUE_SUM and source.field(name) in MAY_BE_NEGATIVE:
+            raise node.place.refuse("may be negative, so its sum could shrink again")
     return name
 
 

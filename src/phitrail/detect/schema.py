@@ -54,6 +54,16 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
     }
 )
 """Fields that are made of a row for rules (`detect.row`)."""
+MAY_BE_NEGATIVE = frozenset(
+    {
+        "local_offset_s",
+        "effect_e6",
+        "effect_low_e6",
+        "effect_high_e6",
+        "top_retrieval_score_e6",
+    }
+)
+"""Whole numbers of which a sum does not only grow; a test holds them to the record types."""
 
 
 @cache
