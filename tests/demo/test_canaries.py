@@ -139,12 +139,14 @@ def test_the_search_finds_what_is_there_across_pieces() -> None:
     assert found_in([PLANTED.encode()[:-1], b"", b"Th"], {PLANTED}) == set()
 
 
+@pytest.mark.long
 def test_nothing_said_is_in_any_file_or_export(day: Day) -> None:
     """The log must not become the second PHI store that it replaces."""
     assert len(day.said) > 5000
     assert found_in([day.files, day.opened], day.said) == set()
 
 
+@pytest.mark.long
 def test_the_search_finds_a_planted_sentence(day: Day) -> None:
     """In opened entries and exports it is found; in sealed files it is not."""
     assert found_in([day.opened], {PLANTED}) == {PLANTED}

@@ -53,6 +53,7 @@ def carried_over(
     return {told(one) for one in kept if not one.is_joined}
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     text=rule_files(),

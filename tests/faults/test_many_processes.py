@@ -151,6 +151,7 @@ def test_the_lease_passes_on_many_times(shared: Path) -> None:
     check_takeovers(shared, TAKEOVERS_LONG)
 
 
+@pytest.mark.long
 def test_writers_clinic_and_commands_share_one_trail(shared: Path) -> None:
     """Workers, the demo's clinic and an officer's commands must not get in each other's way."""
     with ExitStack() as stack:

@@ -98,12 +98,13 @@ def run_once(directory: Path, fault: Fault, *, is_journal_faulty: bool) -> Drive
     return driven
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize(
     "is_journal_faulty",
     [
         pytest.param(False, id="files"),
-        pytest.param(True, id="journal", marks=pytest.mark.long),
+        pytest.param(True, id="journal"),
     ],
 )
 def test_every_step_of_publishing_may_fail(

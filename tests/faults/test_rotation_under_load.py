@@ -117,6 +117,7 @@ def test_a_writer_goes_on_through_twenty_rotations_of_every_key(
     check_answers_are_found(trail_dir, writer)
 
 
+@pytest.mark.long
 def test_a_writer_goes_on_while_all_keys_are_rotated_at_once(trail_dir: Path) -> None:
     """One change with many new versions is taken up whole."""
     with writing(trail_dir, 0, MODULE) as writer:

@@ -56,6 +56,7 @@ def _may_stand_in(log: Log, record: msgspec.Struct) -> bool:
     return type(record) in kinds
 
 
+@pytest.mark.long
 @given(st.lists(records().map(_as_stored), min_size=1, max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_whatever_a_leaf_may_hold_is_what_its_row_holds(drawn: list[Any]) -> None:

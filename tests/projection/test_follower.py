@@ -98,6 +98,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_module, "REBUILT_ROWS", 20)
 
 
+@pytest.mark.long
 @settings(
     max_examples=10,
     deadline=None,

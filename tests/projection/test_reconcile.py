@@ -59,6 +59,7 @@ rows = st.lists(
 )
 
 
+@pytest.mark.long
 @given(ours=rows, theirs=rows)
 @settings(max_examples=300, deadline=None)
 def test_as_many_match_as_can(ours: list[Row], theirs: list[Row]) -> None:
