@@ -136,6 +136,7 @@ def check_takeovers(directory: Path, times: int) -> None:
     assert verify_trail(directory, outside=outside, deep=True).findings == ()
 
 
+@pytest.mark.long
 def test_the_lease_passes_on_when_its_holder_is_killed(shared: Path) -> None:
     """A dead publisher must not stop the log, nor take with it what it acknowledged."""
     check_takeovers(shared, TAKEOVERS)

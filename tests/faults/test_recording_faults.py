@@ -125,6 +125,7 @@ class Client:
         self._trail = None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("which", ["journal", "identity"])
 def test_every_statement_may_fail(

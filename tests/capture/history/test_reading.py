@@ -45,6 +45,7 @@ def _peak(form: HistoryForm, count: int) -> int:
     return peak
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", [HistoryForm.CHAINED_JSONL, HistoryForm.CLOUDTRAIL])
 def test_memory_does_not_grow_with_the_file(form: HistoryForm) -> None:
     """Six years of records do not fit into memory, whether as lines or as one document."""
